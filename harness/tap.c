@@ -1,0 +1,98 @@
+#include "harness/tap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <linux/if_tun.h>
+
+#include "harness/rtnl.h"
+
+static int clone_failed(struct ns_error *error)
+{
+    switch (errno) {
+    case ENOENT:
+    case ENODEV:
+    case ENXIO:
+        return ns_fail(error, 77, "there is no /dev/net/tun: load the kernel's tun module "
+                       "(modprobe tun) or give the container the device");
+    case EACCES:
+    case EPERM:
+        return ns_fail(error, 77, "/dev/net/tun may not be opened: run as root, or make the device "
+                       "readable and writable for this user (chmod 666 /dev/net/tun)");
+    default:
+        return ns_fail(error, 77, "cannot open /dev/net/tun: %s", strerror(errno));
+    }
+}
+
+static int attach_failed(const char *name, struct ns_error *error)
+{
+    switch (errno) {
+    case EPERM:
+        return ns_fail(error, 77, "may not create the device %s: run as root, or in a namespace "
+                       "of our own", name);
+    case EBUSY:
+        return ns_fail(error, 2, "the device %s is in use by another process; choose another name",
+                       name);
+    case EINVAL:
+        return ns_fail(error, 2, "a device %s of another kind exists already; choose another name",
+                       name);
+    default:
+        return ns_fail(error, 77, "cannot create the device %s: %s", name, strerror(errno));
+    }
+}
+
+int tapdev_open(const char *name, enum rs_link link, struct ns_error *error)
+{
+    struct ifreq request = { .ifr_flags = IFF_NO_PI };
+    if (strlen(name) == 0 || strlen(name) >= sizeof request.ifr_name || strpbrk(name, "/%: "))
+        return ns_fail(error, 2, "'%s' cannot be a device name: it needs 1 to 15 characters other "
+                       "than / %% : and space", name);
+    int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return clone_failed(error);
+    memcpy(request.ifr_name, name, strlen(name));
+    request.ifr_flags = (short)(IFF_NO_PI | (link == RS_LINK_ETHERNET ? IFF_TAP : IFF_TUN));
+    if (ioctl(fd, TUNSETIFF, &request) < 0) {
+        attach_failed(name, error);
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static int configure(struct rtnl *rt, const struct tapdev_config *c)
+{
+    struct rtnl_link link = { .mtu = c->mtu, .txqueuelen = c->txqueuelen };
+    int rc = rtnl_link_set(rt, c->name, &link);
+    if (rc == 0 && c->addr.version)
+        rc = rtnl_addr_add(rt, c->name, &c->addr, c->prefix_len);
+    if (rc == 0)
+        rc = rtnl_link_set(rt, c->name, &(struct rtnl_link){ .up = true });
+    if (rc == 0 && c->peer_mac)
+        rc = rtnl_neigh_add(rt, c->name, &c->peer, c->peer_mac);
+    return rc;
+}
+
+int tapdev_up(const struct tapdev_config *c, struct ns_error *error)
+{
+    struct rtnl rt;
+    int fd = tapdev_open(c->name, c->link, error);
+    if (fd < 0)
+        return -1;
+    int rc = rtnl_open(&rt);
+    if (rc == 0) {
+        rc = configure(&rt, c);
+        rtnl_close(&rt);
+    }
+    if (rc < 0) {
+        close(fd);
+        return ns_fail(error, rc == -EINVAL ? 2 : 77, "cannot configure the device %s: %s",
+                       c->name, strerror(-rc));
+    }
+    return fd;
+}
