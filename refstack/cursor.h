@@ -24,7 +24,8 @@ struct wcur {
 
 static inline struct rcur rcur_of(const uint8_t *p, size_t len)
 {
-    return (struct rcur){ .p = p, .end = p + len, .bad = false };
+    /* An empty range may be NULL, and NULL + 0 is undefined. */
+    return (struct rcur){ .p = p, .end = len ? p + len : p, .bad = false };
 }
 
 static inline size_t rcur_left(const struct rcur *c)
@@ -71,7 +72,7 @@ static inline void rcur_copy(struct rcur *c, void *to, size_t n)
 
 static inline struct wcur wcur_of(uint8_t *p, size_t cap)
 {
-    return (struct wcur){ .p = p, .end = p + cap, .bad = false };
+    return (struct wcur){ .p = p, .end = cap ? p + cap : p, .bad = false };
 }
 
 /* Room for n octets to be filled in place, or NULL (and `bad`) when there is less. */

@@ -26,7 +26,8 @@ enum wire_result {
 
 /* ---- Internet checksum, RFC 1071 -------------------------------------------------------- */
 
-/* Adds octets to a running sum; an odd count may only come last.  Start with 0. */
+/* Adds octets to a running sum; an odd count may only come last.  Start with 0.  A running sum is
+ * kept in the machine's octet order: only these functions can read or add to it. */
 uint32_t csum_add(uint32_t sum, const void *p, size_t len);
 /* As csum_add, while copying the octets: one pass over the memory. */
 uint32_t csum_copy(uint32_t sum, void *to, const void *from, size_t len);
@@ -87,7 +88,7 @@ struct ip4_hdr {
 /* Octets after total_len (link padding) are left out. */
 enum wire_result ip4_parse(struct ip4_hdr *, const uint8_t *p, size_t len);
 bool ip4_checksum_ok(const uint8_t *p, size_t header_len);
-/* Emits the header only, with the checksum as given in it. */
+/* Emits the header only, with ihl and the checksum as given; an ihl under 5 emits no options. */
 size_t ip4_emit(const struct ip4_hdr *, uint8_t *buf, size_t cap);
 /* Emits the header only, with the checksum computed. */
 size_t ip4_emit_sum(const struct ip4_hdr *, uint8_t *buf, size_t cap);
@@ -151,10 +152,12 @@ struct tcp_seg {
 };
 
 enum wire_result tcp_parse(struct tcp_seg *, const uint8_t *p, size_t len);
-/* Header, options and text.  doff and csum are emitted as given, so that a wrong one can be held;
- * option octets beyond opt_len up to doff are zero. */
+/* Header, options and text (zeros when `text` is NULL).  doff and csum are emitted as given, so that
+ * a wrong one can be held: option octets beyond opt_len up to doff are zero, and a doff too small
+ * leaves the options where the receiver takes them for text.  0 when a field has too few bits. */
 size_t tcp_emit(const struct tcp_seg *, uint8_t *buf, size_t cap);
-/* As tcp_emit, with doff computed from opt_len (a multiple of 4) and the checksum filled in. */
+/* As tcp_emit, with doff computed from opt_len (padded with EOL to a multiple of 4) and the checksum
+ * filled in. */
 size_t tcp_emit_sum(const struct tcp_seg *, const struct rs_addr *src, const struct rs_addr *dst,
                     uint8_t *buf, size_t cap);
 bool tcp_checksum_ok(const struct rs_addr *src, const struct rs_addr *dst, const uint8_t *p,
@@ -227,10 +230,13 @@ struct opt_walk {
 
 static inline struct opt_walk opt_walk_of(const uint8_t *p, size_t len)
 {
-    return (struct opt_walk){ .p = p, .end = p + len, .done = false };
+    /* Options may be absent, and NULL + 0 is undefined. */
+    return (struct opt_walk){ .p = p, .end = len ? p + len : p, .done = false };
 }
 
 enum opt_result opt_next(struct opt_walk *, struct tcp_option *);
+/* Writes one option.  A typed one takes its length from its kind and content, whatever `len` says;
+ * any other is written as it stands, so that a length which lies can be held (body NULL: none). */
 void opt_put(struct wcur *, const struct tcp_option *);
 
 /* What TCP itself needs of a segment's options.  The first of each kind counts. */

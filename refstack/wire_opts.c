@@ -1,0 +1,80 @@
+/* What TCP itself needs of a segment's options, gathered in one walk. */
+#include "refstack/wire.h"
+
+static void keep_sack(struct tcp_opts *to, const struct tcp_option *o)
+{
+    if (to->n_sack)
+        return;
+    to->n_sack = o->u.sack.n;
+    for (uint8_t i = 0; i < o->u.sack.n; i++)
+        to->sack[i] = o->u.sack.block[i];
+}
+
+static void keep_cookie(struct tcp_opts *to, const struct tcp_option *o)
+{
+    if (to->has_cookie)
+        return;
+    to->has_cookie = true;
+    to->cookie_len = o->u.cookie.len;
+    to->cookie = o->u.cookie.octets;
+}
+
+static void keep_timestamps(struct tcp_opts *to, const struct tcp_option *o)
+{
+    if (to->has_ts)
+        return;
+    to->has_ts = true;
+    to->ts_val = o->u.ts.val;
+    to->ts_ecr = o->u.ts.ecr;
+}
+
+static void keep(struct tcp_opts *to, const struct tcp_option *o)
+{
+    switch (o->kind) {
+    case OPT_MSS:
+        if (!to->has_mss)
+            to->mss = o->u.mss;
+        to->has_mss = true;
+        break;
+    case OPT_WSCALE:
+        if (!to->has_wscale)
+            to->shift = o->u.shift;
+        to->has_wscale = true;
+        break;
+    case OPT_SACK_PERMITTED:
+        to->has_sack_permitted = true;
+        break;
+    case OPT_SACK:
+        keep_sack(to, o);
+        break;
+    case OPT_TIMESTAMPS:
+        keep_timestamps(to, o);
+        break;
+    case OPT_USER_TIMEOUT:
+        if (!to->has_user_timeout)
+            to->user_timeout = o->u.user_timeout;
+        to->has_user_timeout = true;
+        break;
+    case OPT_FASTOPEN:
+    case OPT_EXPERIMENT:
+        keep_cookie(to, o);
+        break;
+    default: /* MUST-6: an option not implemented is ignored */
+        break;
+    }
+}
+
+/* A known kind of another length than its own is ignored like an unknown kind, as RFC 7413 section
+ * 4.1.1 asks for cookies; only a length that breaks the walk is `bad`. */
+void opts_read(struct tcp_opts *to, const uint8_t *opt, size_t len)
+{
+    struct opt_walk w = opt_walk_of(opt, len);
+    struct tcp_option o;
+    enum opt_result r;
+    *to = (struct tcp_opts){ 0 };
+    while ((r = opt_next(&w, &o)) == OPT_OK) {
+        if (o.typed)
+            keep(to, &o);
+    }
+    to->bad = r == OPT_BAD_LENGTH;
+}
