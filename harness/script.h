@@ -1,4 +1,4 @@
-/* The script: the one thing that a conformance test, an interop case, a fuzz input and a finding are.
+/* The script: what a conformance test, an interop case, a fuzz input and a finding all are.
  *
  * A script is a list of events.  It has a readable form (`.pkt`, packetdrill's language and our
  * extensions of it: script_parse.h, script_print.h) and a compact one (any string of octets decodes
@@ -40,7 +40,7 @@ enum sc_base {
 
 struct sc_num {
     uint8_t base;    /* enum sc_base */
-    uint32_t offset; /* added modulo 2^32 */
+    uint32_t offset; /* added modulo 2^32; the number itself for SC_ABS and SC_REL */
 };
 
 /* ---- Segments --------------------------------------------------------------------------- */
@@ -49,7 +49,7 @@ struct sc_num {
  * any value.  Raw octets carry what no typed form can: wrong lengths, unknown kinds. */
 struct sc_option {
     uint8_t kind;
-    bool raw; /* u.raw is emitted or compared as it stands, kind and length octets included */
+    bool raw; /* u.bytes is emitted or compared as it stands, kind and length octets included */
     bool any;
     union {
         uint16_t mss;
@@ -64,7 +64,7 @@ struct sc_option {
         struct {
             uint8_t len; /* octets in all, at most 40 */
             uint8_t octet[40];
-        } raw_octets;
+        } bytes; /* `raw`, and the digest of MD5 */
         struct {
             uint8_t len;
             bool experimental; /* kind 254 with ExID 0xF989 rather than kind 34 */
@@ -77,9 +77,9 @@ struct sc_option {
 enum { SC_MAX_OPTIONS = 40 };
 
 enum sc_malform {
-    SC_BAD_CHECKSUM = 1, /* the checksum is given, not computed */
+    SC_BAD_CHECKSUM = 1, /* `csum` is exclusive-ored into the right checksum: 0 leaves it right */
     SC_BAD_DOFF = 2,     /* the data offset is given */
-    SC_BAD_RESERVED = 4, /* reserved bits are set as in flags */
+    SC_BAD_RESERVED = 4, /* the reserved bits of `flags` are set, or compared */
     SC_TRUNCATED = 8     /* the datagram is cut to `cut` octets of TCP */
 };
 
@@ -106,5 +106,212 @@ struct sc_segment {
     uint16_t cut;
     struct sc_option *option; /* n_options of them, owned by the script's arena or the decoder */
 };
+
+/* ---- Time ------------------------------------------------------------------------------- */
+
+enum sc_time_kind {
+    SC_T_NONE,  /* no time: directives and the preamble */
+    SC_T_ABS,   /* since the script began */
+    SC_T_REL,   /* since the event before (`+0.1`) */
+    SC_T_ANY,   /* `*` */
+    SC_T_ABS_RANGE, /* `1~1.5` */
+    SC_T_REL_RANGE  /* `+.1~+.2` */
+};
+
+struct sc_time {
+    uint8_t kind;  /* enum sc_time_kind */
+    bool blocking; /* `t...u`: the call begins at t and returns at u */
+    uint64_t from; /* microseconds */
+    uint64_t to;   /* end of the range or of the call */
+};
+
+/* ---- Expressions of calls --------------------------------------------------------------- */
+
+enum sc_expr_kind {
+    SC_E_ELLIPSIS, /* `...` */
+    SC_E_INT,
+    SC_E_HEX,
+    SC_E_WORD,
+    SC_E_STRING,      /* octets after the escapes are resolved */
+    SC_E_STRING_MORE, /* `"abc"...`: begins with these octets */
+    SC_E_OR,          /* a | b */
+    SC_E_ASSIGN,      /* name = b; in a struct also name(arg) = b, with arg in `a` */
+    SC_E_LIST,        /* [ ... ] */
+    SC_E_STRUCT,      /* { ... } */
+    SC_E_CALL         /* htons(8080), inet_addr("...") */
+};
+
+struct sc_expr {
+    uint8_t kind;
+    int64_t num;
+    const char *text; /* word, name or string, followed by a zero octet */
+    uint32_t len;     /* octets of text */
+    const struct sc_expr *a, *b;
+    const struct sc_expr *first; /* of a list, struct or call */
+    const struct sc_expr *next;  /* sibling */
+};
+
+/* ---- Events ----------------------------------------------------------------------------- */
+
+enum sc_kind {
+    SC_PACKET, /* a segment to be sent to the SUT (`<`) or expected of it (`>`), or A>B seen */
+    SC_ICMP,   /* the same for an ICMP message that quotes a segment */
+    SC_CALL,   /* a socket call */
+    SC_USER,   /* a user call of RFC 9293 section 3.10, by connection number */
+    SC_WAIT,    /* time passes; what is sent meanwhile may be expected later */
+    SC_SILENCE, /* time passes, and nothing may be sent meanwhile */
+    SC_FAULT,
+    SC_STATE,
+    SC_SHELL,   /* `command` */
+    SC_CODE,    /* %{ assertions }% */
+    SC_COMMENT, /* text between events, kept for the printer */
+    SC_OPTION,  /* --name=value */
+    SC_TAGS,    /* //@ MUST-11 U-19 */
+    SC_CONFIG,  /* //@ config msl=1s sack=off; //@ ip 4 */
+    SC_OPAQUE   /* packetdrill's that we parse but do not run: UDP, encapsulation */
+};
+
+enum sc_direction { SC_IN /* to the SUT */, SC_OUT /* from the SUT */ };
+
+struct sc_packet {
+    uint8_t direction;           /* enum sc_direction; SC_OUT when between actors */
+    char from, to;               /* actors, or 0 */
+    uint16_t src_port, dst_port; /* 0: the current connection's */
+    struct sc_segment seg;
+};
+
+struct sc_icmp {
+    uint8_t direction;
+    bool has_mtu, has_quote;
+    uint8_t type, code; /* IPv4's numbers; the runner maps them for IPv6 */
+    uint32_t mtu;
+    struct sc_num seq; /* of the quoted segment */
+    uint32_t text_len;
+};
+
+struct sc_call {
+    const char *name;
+    const struct sc_expr *arg; /* linked by next */
+    const struct sc_expr *result;
+    const char *err;  /* symbolic errno, or NULL */
+    const char *note; /* what stands in parentheses after it, or NULL */
+};
+
+enum sc_user_op {
+    SC_OPEN_ACTIVE,
+    SC_OPEN_PASSIVE,
+    SC_OPEN_FROM_LISTEN, /* the active OPEN of a connection in LISTEN */
+    SC_SEND,
+    SC_SEND_URGENT,
+    SC_RECEIVE,
+    SC_CLOSE,
+    SC_ABORT,
+    SC_STATUS,
+    SC_RELEASE, /* the user lets go */
+    SC_N_USER_OPS
+};
+
+struct sc_user {
+    uint8_t op;      /* enum sc_user_op */
+    uint8_t conn;    /* the script's own number of a connection */
+    uint32_t amount; /* octets for SEND and RECEIVE */
+    bool has_result;
+    int64_t result; /* count, or 0 */
+    const char *err; /* name of an enum rs_error, or NULL */
+};
+
+enum sc_fault_action { SC_DROP, SC_DUP, SC_DELAY, SC_REORDER, SC_CORRUPT, SC_N_FAULTS };
+enum sc_seg_class {
+    SC_C_ANY,
+    SC_C_SYN,     /* SYN without ACK */
+    SC_C_SYN_ACK,
+    SC_C_ACK,     /* ACK without text, SYN, FIN or RST */
+    SC_C_DATA,    /* text */
+    SC_C_FIN,
+    SC_C_RST,
+    SC_N_CLASSES
+};
+
+/* What the link does to the n-th matching segment from now on; nth 0 means every one. */
+struct sc_fault {
+    uint8_t action;    /* enum sc_fault_action */
+    uint8_t seg_class; /* enum sc_seg_class */
+    char from, to;     /* actors; 0 in a script with one SUT: see direction */
+    uint8_t direction; /* enum sc_direction */
+    uint32_t nth;
+    uint64_t delay; /* microseconds, SC_DELAY */
+};
+
+struct sc_state_item {
+    char actor;    /* 0: the SUT */
+    int32_t fd;    /* descriptor or connection number; -1: the current connection */
+    uint8_t state; /* enum rs_state; RS_CLOSED also when there is no connection */
+};
+
+enum { SC_MAX_STATES = 8 };
+
+struct sc_state {
+    uint8_t n;
+    struct sc_state_item item[SC_MAX_STATES];
+};
+
+/* A name with a value, or a bare word with value NULL. */
+struct sc_pair {
+    const char *name, *value;
+    const struct sc_pair *next;
+};
+
+struct sc_event {
+    uint8_t kind; /* enum sc_kind */
+    char actor;   /* who makes the call: `R: connect(...)`; 0: the SUT */
+    bool trailing; /* a comment on the line of the event before it */
+    struct sc_time at;
+    uint32_t line, col; /* of its first character; 0 when it was not read from text */
+    union {
+        struct sc_packet packet;
+        struct sc_icmp icmp;
+        struct sc_call call;
+        struct sc_user user;
+        struct sc_fault fault;
+        struct sc_state state;
+        const struct sc_pair *pair; /* SC_OPTION, SC_TAGS, SC_CONFIG */
+        const char *text;           /* SC_SHELL, SC_CODE, SC_COMMENT, SC_OPAQUE */
+    } u;
+};
+
+/* ---- Scripts ---------------------------------------------------------------------------- */
+
+struct sc_chunk;
+
+/* Where a script's pieces live; freed as one. */
+struct sc_arena {
+    struct sc_chunk *chunk;
+};
+
+void *sc_alloc(struct sc_arena *, size_t size); /* zeroed; aborts when memory is exhausted */
+char *sc_strdup(struct sc_arena *, const char *text, size_t len);
+void sc_arena_free(struct sc_arena *);
+
+struct script {
+    struct sc_arena arena;
+    const char *name; /* the file as it was given */
+    struct sc_event *event;
+    size_t n_events;
+    uint8_t ip; /* 0: either version; 4 or 6 */
+};
+
+void script_free(struct script *);
+/* Whether both say the same, places aside. */
+bool script_equal(const struct script *, const struct script *);
+
+/* Names as scripts write them; NULL or a negative number when there is none. */
+const char *sc_base_name(enum sc_base);
+const char *sc_user_name(enum sc_user_op);
+const char *sc_fault_name(enum sc_fault_action);
+const char *sc_class_name(enum sc_seg_class);
+int sc_name_index(const char *const *names, int n, const char *word, size_t len);
+/* The class a live segment belongs to; SC_C_ANY for none of the others. */
+enum sc_seg_class sc_class_of(uint16_t flags, uint32_t text_len);
+bool sc_class_matches(enum sc_seg_class, uint16_t flags, uint32_t text_len);
 
 #endif
