@@ -1,0 +1,141 @@
+#include "harness/pump.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "harness/clock.h"
+
+/* Frames taken from one side before the other has its turn: enough to make one ACK serve many
+ * segments, few enough that no queue fills meanwhile. */
+enum { BATCH = 64 };
+
+rs_time pump_now(void)
+{
+    return clock_us();
+}
+
+void pump_init(struct pump *p, struct rs_host *host, int fd, enum rs_link link,
+               const struct fault_rates rates[2])
+{
+    *p = (struct pump){ .host = host, .fd = fd };
+    p->buf = malloc(PUMP_FRAME_MAX);
+    if (!p->buf)
+        abort();
+    for (int dir = 0; dir < 2; dir++)
+        fault_init(&p->link[dir], link, rates ? &rates[dir] : NULL);
+}
+
+void pump_free(struct pump *p)
+{
+    fault_free(&p->link[0]);
+    fault_free(&p->link[1]);
+    free(p->buf);
+    p->buf = NULL;
+}
+
+static void write_device(struct pump *p, const uint8_t *frame, size_t len)
+{
+    ssize_t n = write(p->fd, frame, len);
+    /* A device without room, or one that is down, loses the frame as any link may; EINVAL is the
+     * kernel's word for a frame too short to be one. */
+    if (n < 0 && (errno == EBADFD || errno == EBADF))
+        p->error = errno;
+}
+
+static void deliver(struct pump *p, enum pump_dir dir, const uint8_t *frame, size_t len,
+                    rs_time now)
+{
+    if (p->watch.delivering)
+        p->watch.delivering(p->watch.arg, dir, frame, len, now);
+    if (dir == PUMP_TO_HOST)
+        rs_input(p->host, frame, len, now);
+    else
+        write_device(p, frame, len);
+    p->frames[dir]++;
+    p->octets[dir] += len;
+    if (p->watch.delivered)
+        p->watch.delivered(p->watch.arg, dir, frame, len, now);
+}
+
+/* A frame in p->buf leaves its end. */
+static void send_frame(struct pump *p, enum pump_dir dir, size_t len, rs_time now)
+{
+    struct fault_link *link = &p->link[dir];
+    bool direct = fault_idle(link);
+    enum sc_fault_action action = direct ? SC_N_FAULTS : fault_push(link, p->buf, len, now);
+    if (p->watch.sent)
+        p->watch.sent(p->watch.arg, dir, p->buf, len, now, action);
+    if (direct)
+        deliver(p, dir, p->buf, len, now);
+}
+
+static bool from_host(struct pump *p, rs_time now)
+{
+    int n = 0;
+    for (; n < BATCH; n++) {
+        size_t len = rs_output(p->host, p->buf, PUMP_FRAME_MAX, now);
+        if (len == 0)
+            break;
+        send_frame(p, PUMP_TO_KERNEL, len, now);
+    }
+    return n > 0;
+}
+
+static bool from_kernel(struct pump *p, rs_time now)
+{
+    int n = 0;
+    for (; n < BATCH && !p->error; n++) {
+        ssize_t len = read(p->fd, p->buf, PUMP_FRAME_MAX);
+        if (len < 0 && errno != EAGAIN && errno != EINTR)
+            p->error = errno;
+        if (len <= 0)
+            break;
+        send_frame(p, PUMP_TO_HOST, (size_t)len, now);
+    }
+    return n > 0;
+}
+
+static bool from_link(struct pump *p, enum pump_dir dir, rs_time now)
+{
+    bool any = false;
+    size_t len;
+    while (p->link[dir].first && (len = fault_pop(&p->link[dir], p->buf, PUMP_FRAME_MAX, now)) > 0) {
+        deliver(p, dir, p->buf, len, now);
+        any = true;
+    }
+    return any;
+}
+
+bool pump_work(struct pump *p)
+{
+    rs_time now = pump_now();
+    bool any = from_host(p, now);
+    any |= from_link(p, PUMP_TO_KERNEL, now);
+    any |= from_kernel(p, now);
+    any |= from_link(p, PUMP_TO_HOST, now);
+    return any;
+}
+
+static rs_time earlier(rs_time a, rs_time b)
+{
+    return a < b ? a : b;
+}
+
+void pump_wait(struct pump *p, rs_time until, struct pollfd *poll_fds, unsigned n)
+{
+    struct pollfd alone;
+    struct pollfd *fds = n ? poll_fds : &alone;
+    rs_time now = pump_now();
+    until = earlier(until, rs_deadline(p->host));
+    until = earlier(until, earlier(fault_deadline(&p->link[0]), fault_deadline(&p->link[1])));
+    fds[n] = (struct pollfd){ .fd = p->fd, .events = POLLIN };
+    if (until == RS_NEVER) {
+        ppoll(fds, n + 1, NULL, NULL);
+        return;
+    }
+    rs_time left = until > now ? until - now : 0;
+    struct timespec t = { .tv_sec = (time_t)(left / RS_SEC),
+                          .tv_nsec = (long)(left % RS_SEC) * 1000 };
+    ppoll(fds, n + 1, &t, NULL);
+}
