@@ -54,7 +54,7 @@ static inline uint8_t rcur_u8(struct rcur *c)
 static inline uint16_t rcur_u16(struct rcur *c)
 {
     const uint8_t *p = rcur_take(c, 2);
-    return p ? (uint16_t)(p[0] << 8 | p[1]) : 0;
+    return (uint16_t)(p ? p[0] << 8 | p[1] : 0);
 }
 
 static inline uint32_t rcur_u32(struct rcur *c)
