@@ -1,0 +1,114 @@
+# Fuzz targets: every fuzz/fuzz_*.c becomes a program per engine, from the same source.
+#
+#   build/libfuzzer/T        libFuzzer, ASan, UBSan        build/libfuzzer-plain/T   without sanitizers
+#   build/aflpp/T            AFL++ persistent mode, ASan, UBSan
+#   build/replay/T           plain main over files and directories, any C compiler, ASan, UBSan
+#   build/*-bugs/T           the same with the planted bugs compiled in (TCPRIG_BUG=name wakes one)
+#
+#   make fuzz T=fuzz_conn ENGINE=libfuzzer|aflpp SECONDS=60 [BUGS=name]
+#
+# Included by the Makefile; works alone too: make -f fuzz/fuzz.mk fuzz T=...
+
+BUILD ?= build
+FUZZ_CLANG ?= clang-14
+FUZZ_AFL ?= afl-clang-fast
+FUZZ_CC ?= $(CC)
+
+FUZZ_TARGETS := $(patsubst fuzz/%.c,%,$(wildcard fuzz/fuzz_*.c))
+# What a target links: all of refstack, the fuzz folder's shared parts, and the harness modules
+# that run in process without namespaces or devices.
+FUZZ_HARNESS := $(filter-out %_test.c,$(wildcard $(patsubst %,harness/%.c,oracle guard input_* \
+    invariants egress vnet fault wireview* script)))
+FUZZ_LIB_SRC := $(filter-out %_test.c %_main.c fuzz/fuzz_%.c fuzz/mutate_afl.c fuzz/seedgen.c, \
+    $(wildcard refstack/*.c fuzz/*.c)) $(FUZZ_HARNESS)
+FUZZ_CFLAGS := -std=gnu11 -g -O2 -I. -MMD -MP -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror \
+    -fno-omit-frame-pointer
+FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+# $(call fuzz_variant,name,compiler,compile flags,link flags,main source)
+define fuzz_variant
+$(BUILD)/$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	$(2) $(FUZZ_CFLAGS) $(3) -c -o $$@ $$<
+$(BUILD)/$(1)/libfuzz.a: $(patsubst %.c,$(BUILD)/$(1)/%.o,$(FUZZ_LIB_SRC))
+	@rm -f $$@
+	@ar rcs $$@ $$^
+$(BUILD)/$(1)/fuzz_%: $(BUILD)/$(1)/fuzz/fuzz_%.o $(5) $(BUILD)/$(1)/libfuzz.a
+	$(2) -g $(3) $(4) -o $$@ $$^
+$(BUILD)/$(1)/fuzz_empty: $(BUILD)/$(1)/fuzz/bench/fuzz_empty.o $(5)
+	$(2) -g $(3) $(4) -o $$@ $$^
+.PHONY: fuzz-$(1)
+fuzz-$(1): $(FUZZ_TARGETS:%=$(BUILD)/$(1)/%)
+-include $(patsubst %.c,$(BUILD)/$(1)/%.d,$(FUZZ_LIB_SRC) $(FUZZ_TARGETS:%=fuzz/%.c))
+endef
+
+.SECONDARY:
+FUZZ_LF := -fsanitize=fuzzer-no-link
+FUZZ_LL := -fsanitize=fuzzer
+$(eval $(call fuzz_variant,libfuzzer,$(FUZZ_CLANG),$(FUZZ_SAN) $(FUZZ_LF),$(FUZZ_LL),))
+$(eval $(call fuzz_variant,libfuzzer-bugs,$(FUZZ_CLANG),$(FUZZ_SAN) $(FUZZ_LF) -DRS_BUGS,$(FUZZ_LL),))
+$(eval $(call fuzz_variant,libfuzzer-plain,$(FUZZ_CLANG),$(FUZZ_LF),$(FUZZ_LL),))
+$(eval $(call fuzz_variant,aflpp,$(FUZZ_AFL),$(FUZZ_SAN),$(FUZZ_LL),))
+$(eval $(call fuzz_variant,aflpp-bugs,$(FUZZ_AFL),$(FUZZ_SAN) -DRS_BUGS,$(FUZZ_LL),))
+$(eval $(call fuzz_variant,replay,$(FUZZ_CC),$(FUZZ_SAN),,$(BUILD)/replay/fuzz/replay_main.o))
+$(eval $(call fuzz_variant,replay-bugs,$(FUZZ_CC),$(FUZZ_SAN) -DRS_BUGS,, \
+    $(BUILD)/replay-bugs/fuzz/replay_main.o))
+$(eval $(call fuzz_variant,coverage,$(FUZZ_CLANG),-fprofile-instr-generate -fcoverage-mapping,, \
+    $(BUILD)/coverage/fuzz/replay_main.o))
+
+# AFL++ loads its mutator; it is built without instrumentation from the source that libFuzzer links.
+$(BUILD)/aflpp/mutate.so: fuzz/mutate_afl.c fuzz/mutate.c fuzz/mutate_event.c $(wildcard harness/input*.c)
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(FUZZ_CFLAGS) -fPIC -shared -o $@ $(filter-out %_test.c,$^)
+
+# ---- make fuzz -----------------------------------------------------------------------------
+
+T ?= fuzz_conn
+ENGINE ?= libfuzzer
+SECONDS ?= 60
+MAX_LEN ?= 512
+FUZZ_DIR = $(ENGINE)$(if $(BUGS),-bugs)
+FUZZ_WORK = $(BUILD)/corpus/$(FUZZ_DIR)$(if $(BUGS),-$(BUGS))/$(T)
+FUZZ_FOUND = $(BUILD)/findings/$(T)
+FUZZ_SEEDS = $(wildcard corpus/seeds/$(T) corpus/regress/$(T))
+# A target with structured input says so by including the mutator's header.
+FUZZ_MUTATES = $(shell grep -l '"fuzz/mutate.h"' fuzz/$(T).c 2>/dev/null)
+
+.PHONY: fuzz fuzz-run-libfuzzer fuzz-run-aflpp fuzz-check
+fuzz: $(if $(filter libfuzzer aflpp,$(ENGINE)),fuzz-run-$(ENGINE),fuzz-bad-engine)
+fuzz-bad-engine:
+	@echo "make fuzz: ENGINE=$(ENGINE) is not an engine; give libfuzzer or aflpp" >&2; exit 2
+
+fuzz-run-libfuzzer: $(BUILD)/libfuzzer$(if $(BUGS),-bugs)/$(T)
+	@mkdir -p $(FUZZ_WORK) $(FUZZ_FOUND)
+	@TCPRIG_BUG=$(BUGS) $< -max_total_time=$(SECONDS) -max_len=$(MAX_LEN) -timeout=10 -rss_limit_mb=1024 \
+	    -artifact_prefix=$(FUZZ_FOUND)/ -print_final_stats=1 \
+	    $(patsubst %,-dict=%,$(wildcard fuzz/$(T).dict)) $(FUZZ_WORK) $(FUZZ_SEEDS) \
+	    || { echo "make fuzz: a finding is in $(FUZZ_FOUND)" >&2; exit 1; }
+
+FUZZ_AFL_ENV = AFL_NO_UI=1 AFL_NO_AFFINITY=1 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 \
+    AFL_BENCH_UNTIL_CRASH=1 TCPRIG_BUG=$(BUGS) \
+    $(if $(FUZZ_MUTATES),AFL_CUSTOM_MUTATOR_LIBRARY=$(BUILD)/aflpp/mutate.so)
+fuzz-run-aflpp: $(BUILD)/aflpp$(if $(BUGS),-bugs)/$(T) $(if $(FUZZ_MUTATES),$(BUILD)/aflpp/mutate.so)
+	@rm -rf $(FUZZ_WORK) && mkdir -p $(FUZZ_WORK)/in $(FUZZ_FOUND)
+	@find $(FUZZ_SEEDS) -type f -exec cp {} $(FUZZ_WORK)/in/ \; 2>/dev/null || true
+	@test -n "$$(ls $(FUZZ_WORK)/in)" || printf 'seed' >$(FUZZ_WORK)/in/seed
+	@$(FUZZ_AFL_ENV) afl-fuzz -V $(SECONDS) -t 1000 -m none -G $(MAX_LEN) \
+	    $(patsubst %,-x %,$(wildcard fuzz/$(T).dict)) \
+	    -i $(FUZZ_WORK)/in -o $(FUZZ_WORK)/out -- $< >$(FUZZ_WORK)/log 2>&1 \
+	    || { tail -n 20 $(FUZZ_WORK)/log >&2; exit 2; }
+	@grep -E '^(execs_done|execs_per_sec|corpus_count|saved_crashes|saved_hangs|bitmap_cvg|stability)' \
+	    $(FUZZ_WORK)/out/default/fuzzer_stats
+	@found=$$(find $(FUZZ_WORK)/out/default/crashes $(FUZZ_WORK)/out/default/hangs -name 'id:*'); \
+	if [ -n "$$found" ]; then \
+	    for f in $$found; do cp "$$f" "$(FUZZ_FOUND)/aflpp-$$(cksum <"$$f" | tr ' ' -)"; done; \
+	    echo "make fuzz: a finding is in $(FUZZ_FOUND)" >&2; exit 1; \
+	fi
+
+# Every committed input through the replay programs: seeds and what was once found.
+fuzz-check: fuzz-replay
+	@for t in $(FUZZ_TARGETS); do \
+	    set -- $$(ls -d corpus/seeds/$$t corpus/regress/$$t 2>/dev/null); \
+	    if [ $$# = 0 ]; then echo "fuzz-check: $$t: skipped: no inputs are committed"; continue; fi; \
+	    echo "fuzz-check: $$t: $$($(BUILD)/replay/$$t -q "$$@")" || exit 1; \
+	done
