@@ -1,0 +1,100 @@
+# tcprig.  `make help` lists the targets.
+#
+# Sources and tests are found, never listed: a .c file is compiled, a *_test.c beside it becomes a
+# test program, a .c in a bench/ folder a benchmark.  Objects live per compiler and sanitizer
+# (build/gcc, build/clang-14-asan-ubsan, ...), so that builds never mix.
+
+CC := gcc
+SAN :=
+BUGS :=
+BUILD := build
+# V=1 shows each command.
+Q := $(if $(V),,@)
+SAY := @$(if $(V),:,printf '  %s\n')
+comma := ,
+
+OUT := $(BUILD)/$(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(BUGS),-bugs)
+SAN_NAMES := $(subst asan,address,$(subst ubsan,undefined,$(SAN)))
+CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -I. -MMD -MP -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror \
+    $(if $(BUGS),-DRS_BUGS) \
+    $(if $(SAN),-O1 -fsanitize=$(SAN_NAMES) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+LDLIBS := -lmnl -ljansson -lm
+
+# Everything but the tests and what has a main (or an engine's entry point) of its own.
+PROGRAMS := harness/main.c fuzz/fuzz_%.c %_main.c fuzz/seedgen.c fuzz/mutate_afl.c
+ALL := $(wildcard refstack/*.c harness/*.c interop/*.c fuzz/*.c)
+LIB := $(filter-out %_test.c $(PROGRAMS),$(ALL))
+TESTS := $(patsubst %.c,$(OUT)/%,$(filter %_test.c,$(ALL)))
+BENCHES := $(patsubst %.c,$(OUT)/%,$(wildcard refstack/bench/*.c harness/bench/*.c interop/bench/*.c))
+
+.PHONY: all tests run check unit scripts interop triage bench lint help clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(BUILD)/tcprig
+
+$(BUILD)/tcprig: $(OUT)/tcprig
+	@ln -f $< $@
+
+$(OUT)/tcprig: $(OUT)/harness/main.o $(OUT)/libtcprig.a
+	$(SAY) "link $@"
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+
+$(OUT)/libtcprig.a: $(LIB:%.c=$(OUT)/%.o)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(OUT)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(SAY) "$(notdir $(OUT)) $<"
+	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
+
+# What bounds a transfer: here gcc has to vectorise the inner loop, as clang does at -O2.
+$(OUT)/refstack/checksum.o: CFLAGS += $(if $(SAN),,-O3)
+
+tests: $(TESTS) $(OUT)/tcprig
+
+$(OUT)/%_test: $(OUT)/%_test.o $(OUT)/libtcprig.a
+	$(SAY) "link $@"
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+
+$(BENCHES): $(OUT)/%: $(OUT)/%.o $(OUT)/libtcprig.a
+	$(SAY) "link $@"
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+
+-include fuzz/fuzz.mk
+-include $(wildcard $(OUT)/*/*.d $(OUT)/*/bench/*.d)
+
+# ---- what people type ------------------------------------------------------------------------
+
+run: ## install, build, fuzz a little, interop, triage a planted bug, report: the whole path
+	@.ci/make-run
+
+check: ## everything that must hold, in under three minutes; ends with the counts
+	@.ci/make-check
+
+unit: tests ## the unit tests only (CC=clang-14 SAN=asan,ubsan for the sanitizers)
+	@.ci/unit $(OUT)
+
+scripts: all ## the conformance scripts on refstack (ARGS= for more options)
+	@$(BUILD)/tcprig run --on refstack $(ARGS) corpus/scripts
+
+interop: all ## refstack against this machine's kernel (ARGS= for more options)
+	@$(BUILD)/tcprig interop $(ARGS)
+
+triage: all fuzz-replay ## group, minimise and explain what fuzzing found (D=folder of inputs)
+	@$(BUILD)/tcprig triage $(or $(D),$(BUILD)/findings)
+
+bench: $(BENCHES) ## the benchmarks, each beside its peer or ceiling
+	@.ci/bench $(BENCHES)
+
+lint: ## layers, sequence comparisons, sizes, purity of refstack
+	@.ci/lint
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@echo "  make fuzz       fuzz one target: T=fuzz_conn ENGINE=libfuzzer|aflpp SECONDS=60 [BUGS=name]"
+	@echo "Variables: CC=gcc|clang-14  SAN=asan,ubsan  BUGS=1 (planted bugs compiled in)  V=1 (show commands)"
+
+clean: ## remove build/
+	rm -rf $(BUILD)
