@@ -1,0 +1,174 @@
+#include "refstack/recvq.h"
+
+#include <string.h>
+
+#include "refstack/bugs.h"
+#include "refstack/seq.h"
+
+void recvq_init(struct recvq *q, uint32_t first)
+{
+    *q = (struct recvq){ .chain = CHAIN_EMPTY, .user = first, .nxt = first, .blocks = PAGE_NONE };
+}
+
+static struct recvq_blocks *blocks_of(const struct pool *p, const struct recvq *q)
+{
+    return q->blocks == PAGE_NONE ? NULL : pool_page(p, q->blocks);
+}
+
+static uint32_t max_blocks(const struct pool *p)
+{
+    const uint32_t fit = (p->octets - (uint32_t)sizeof(struct recvq_blocks)) /
+                         (uint32_t)sizeof(struct recvq_block);
+    return fit < RECVQ_MAX_BLOCKS ? fit : RECVQ_MAX_BLOCKS;
+}
+
+static void remove_blocks(struct recvq_blocks *b, uint32_t from, uint32_t count)
+{
+    memmove(&b->block[from], &b->block[from + count],
+            (b->n - from - count) * sizeof b->block[0]);
+    b->n -= count;
+}
+
+/* Adds [left, right) to the list, merging what it overlaps or touches.  False when it is full. */
+static bool add_block(const struct pool *p, struct recvq_blocks *b, uint32_t left, uint32_t right)
+{
+    uint32_t i = 0;
+
+    while (i < b->n && seq_lt(b->block[i].right, left))
+        i++;
+    uint32_t j = i;
+    while (j < b->n && seq_le(b->block[j].left, right)) {
+        left = seq_min(left, b->block[j].left);
+        right = seq_max(right, b->block[j].right);
+        j++;
+    }
+    if (j == i) {
+        if (b->n == max_blocks(p))
+            return false;
+        memmove(&b->block[i + 1], &b->block[i], (b->n - i) * sizeof b->block[0]);
+        b->n++;
+    } else {
+        remove_blocks(b, i + 1, j - i - 1);
+    }
+    b->block[i] = (struct recvq_block){ .left = left, .right = right, .stamp = ++b->clock };
+    return true;
+}
+
+static bool open_blocks(struct pool *p, struct recvq *q)
+{
+    if (q->blocks != PAGE_NONE)
+        return true;
+    q->blocks = pool_take(p);
+    if (q->blocks == PAGE_NONE)
+        return false;
+    *blocks_of(p, q) = (struct recvq_blocks){ .n = 0, .clock = 0 };
+    return true;
+}
+
+static void close_blocks(struct pool *p, struct recvq *q)
+{
+    const struct recvq_blocks *b = blocks_of(p, q);
+
+    if (!b || b->n > 0)
+        return;
+    if (!BUG(REASSEMBLY_PAGE_LEAK))
+        pool_give(p, q->blocks);
+    q->blocks = PAGE_NONE;
+}
+
+bool recvq_insert(struct pool *p, struct recvq *q, uint32_t seq, const uint8_t *text, uint32_t len,
+                  bool hold)
+{
+    const uint32_t off = seq - q->user;
+    const uint32_t before = q->chain.len;
+    const bool in_order = seq == q->nxt && !hold;
+
+    if (len == 0)
+        return true;
+    if (!in_order && !open_blocks(p, q))
+        return false;
+    if (off + len > before && chain_grow(p, &q->chain, off + len) < off + len)
+        goto undo;
+    if (!in_order && !add_block(p, blocks_of(p, q), seq, seq + len))
+        goto undo;
+    chain_put(p, &q->chain, off, text, len);
+    if (in_order) {
+        q->nxt += len;
+        recvq_join(p, q);
+    }
+    return true;
+undo:
+    chain_truncate(p, &q->chain, before);
+    close_blocks(p, q);
+    return false;
+}
+
+uint32_t recvq_join(struct pool *p, struct recvq *q)
+{
+    struct recvq_blocks *b = blocks_of(p, q);
+    const uint32_t before = q->nxt;
+    uint32_t joined = 0;
+
+    if (!b)
+        return 0;
+    while (joined < b->n && seq_le(b->block[joined].left, q->nxt)) {
+        if (BUG(REASSEMBLY_OVERLAP) && b->block[joined].left != q->nxt)
+            q->nxt += b->block[joined].right - b->block[joined].left;
+        else
+            q->nxt = seq_max(q->nxt, b->block[joined].right);
+        joined++;
+    }
+    remove_blocks(b, 0, joined);
+    close_blocks(p, q);
+    return q->nxt - before;
+}
+
+uint32_t recvq_read(struct pool *p, struct recvq *q, void *to, uint32_t cap)
+{
+    const uint32_t ready = recvq_readable(q);
+    const uint32_t n = cap < ready ? cap : ready;
+
+    if (n == 0)
+        return 0;
+    if (BUG(RECEIVE_AFTER_FREE) && n == q->chain.len) {
+        const struct chain gone = q->chain;
+        chain_drop(p, &q->chain, n);
+        chain_get(p, &gone, 0, to, n, NULL);
+    } else {
+        chain_get(p, &q->chain, 0, to, n, NULL);
+        chain_drop(p, &q->chain, n);
+    }
+    q->user += n;
+    return n;
+}
+
+unsigned recvq_sack(const struct pool *p, const struct recvq *q, struct sack_block *to, unsigned max)
+{
+    const struct recvq_blocks *b = blocks_of(p, q);
+    uint32_t below = UINT32_MAX;
+    unsigned n = 0;
+
+    for (; b && n < max && n < b->n; n++) {
+        const struct recvq_block *best = NULL;
+        for (uint32_t i = 0; i < b->n; i++)
+            if (b->block[i].stamp < below && (!best || b->block[i].stamp > best->stamp))
+                best = &b->block[i];
+        below = best->stamp;
+        to[n] = (struct sack_block){ .left = best->left, .right = best->right };
+    }
+    return n;
+}
+
+uint32_t recvq_highest(const struct pool *p, const struct recvq *q)
+{
+    const struct recvq_blocks *b = blocks_of(p, q);
+    return b && b->n ? b->block[b->n - 1].right : q->nxt;
+}
+
+void recvq_free(struct pool *p, struct recvq *q)
+{
+    chain_free(p, &q->chain);
+    if (q->blocks != PAGE_NONE)
+        pool_give(p, q->blocks);
+    recvq_init(q, q->nxt);
+}
