@@ -76,6 +76,8 @@ struct rs_tcp_config {
     rs_time keepalive_idle;  /* MUST-28: at least 2 hours; the probes are off unless keepalive */
     rs_time keepalive_intvl; /* between probes */
     uint32_t keepalive_probes; /* unanswered probes that end the connection; MUST-29: over 1 */
+    rs_time fin_wait_2;        /* how long FIN-WAIT-2 lasts once the user let go; 0: for ever, as the
+                                  RFC has it, at the price of a TCB for each vanished peer */
     uint32_t challenge_acks;   /* RFC 5961 section 7: per connection and second; 0: no limit */
     uint8_t ttl;               /* MUST-49 */
     uint8_t tos;               /* Diffserv octet, MUST-48 */
@@ -187,6 +189,9 @@ int rs_abort(struct rs_host *, int conn, rs_time now);
  * text is answered by RST (RFC 9293 section 3.6.1, SHLD-3).  The handle is stale afterwards. */
 int rs_release(struct rs_host *, int conn, rs_time now);
 
+/* The user will receive no more: what is and will be queued is thrown away, RECEIVE gives 0. */
+int rs_shutdown_receive(struct rs_host *, int conn, rs_time now);
+
 /* Readiness, as bits. */
 enum rs_ready {
     RS_READABLE = 1, /* RECEIVE gives octets, end of data or an error; a listener: accept does */
@@ -203,7 +208,7 @@ struct rs_status {
     bool passive;  /* it came from a passive OPEN (MUST-11) */
     bool eof;      /* the peer's FIN was received in order (MUST-12) */
     struct rs_endpoint local, remote;
-    uint32_t iss, snd_una, snd_nxt, snd_max, snd_up, snd_wl1, snd_wl2;
+    uint32_t iss, snd_una, snd_nxt, snd_up, snd_wl1, snd_wl2;
     uint32_t irs, rcv_nxt, rcv_up;
     uint32_t snd_wnd, rcv_wnd; /* in octets, scaled */
     uint8_t snd_wscale, rcv_wscale;
@@ -280,7 +285,8 @@ enum rs_timer {
     RS_TIMER_PERSIST,    /* RFC 9293 section 3.8.6.1 */
     RS_TIMER_DELAYED_ACK,
     RS_TIMER_KEEPALIVE,
-    RS_TIMER_TIME_WAIT, /* 2 MSL */
+    RS_TIMER_TIME_WAIT,  /* 2 MSL */
+    RS_TIMER_FIN_WAIT_2, /* once the user let go */
     RS_TIMER_USER,      /* user timeout, RFC 9293 section 3.10.8 */
     RS_N_TIMERS
 };

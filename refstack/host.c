@@ -1,0 +1,209 @@
+/* The host: its configuration, its block of memory, frames and time in and out. */
+#include "refstack/host.h"
+
+#include <string.h>
+
+#include "refstack/siphash.h"
+
+void rs_config_default(struct rs_config *c)
+{
+    *c = (struct rs_config){
+        .seed = 1,
+        .link = RS_LINK_ETHERNET,
+        .mac = { 0x02, 0, 0, 0, 0, 1 },
+        .addr = rs_ip4(192, 0, 2, 1),
+        .prefix_len = 24,
+        .mtu = 1500,
+        .max_conns = 64,
+        .demux_buckets = 64,
+        .pages = 1024,
+        .page_octets = 4096,
+        .backlog = 16,
+        .tcp = {
+            .snd_buf = 256 * 1024,
+            .rcv_buf = 256 * 1024,
+            .min_mss = 48,
+            .msl = 120 * RS_SEC,
+            .rto_initial = RS_SEC,
+            .rto_min = RS_SEC,
+            .rto_max = 60 * RS_SEC,
+            .delayed_ack = 200 * RS_MSEC,
+            .r1 = 3,
+            .r2 = 100 * RS_SEC,
+            .r2_syn = 180 * RS_SEC,
+            .fin_wait_2 = 60 * RS_SEC,
+            .keepalive_idle = 7200 * RS_SEC,
+            .keepalive_intvl = 75 * RS_SEC,
+            .keepalive_probes = 9,
+            .challenge_acks = 10,
+            .ttl = 64,
+            .nagle = true,
+            .window_scale = true,
+            .timestamps = true,
+            .sack = true,
+        },
+    };
+}
+
+void rs_config_small(struct rs_config *c)
+{
+    rs_config_default(c);
+    c->link = RS_LINK_IP;
+    c->max_conns = 6;
+    c->demux_buckets = 4;
+    c->pages = 24;
+    c->page_octets = 256;
+    c->backlog = 3;
+    c->tcp.snd_buf = 2048;
+    c->tcp.rcv_buf = 2048;
+}
+
+static bool power_of_two(uint32_t x)
+{
+    return x && !(x & (x - 1));
+}
+
+static bool config_usable(const struct rs_config *c)
+{
+    const struct rs_tcp_config *t = &c->tcp;
+
+    return c->max_conns > 0 && c->max_conns <= 1u << 20 && power_of_two(c->demux_buckets) &&
+           c->pages > 0 && power_of_two(c->page_octets) && c->page_octets >= 256 &&
+           c->page_octets <= 1u << 20 && (uint64_t)c->pages * c->page_octets <= 1u << 31 &&
+           c->mtu >= 576 && c->addr.version == 4 && c->prefix_len <= 32 && t->snd_buf > 0 &&
+           t->rcv_buf > 0 && t->snd_buf <= 1u << 30 && t->rcv_buf <= 1u << 30 && t->rto_min > 0;
+}
+
+/* The parts of the block, each aligned for its content. */
+struct layout {
+    size_t tcb, bucket, next, pages, end;
+};
+
+static size_t align(size_t x)
+{
+    return (x + 15) & ~(size_t)15;
+}
+
+static struct layout layout_of(const struct rs_config *c)
+{
+    struct layout l;
+
+    l.tcb = align(sizeof(struct rs_host));
+    l.bucket = align(l.tcb + c->max_conns * sizeof(struct tcb));
+    l.next = align(l.bucket + c->demux_buckets * sizeof(uint32_t));
+    l.pages = align(l.next + c->pages * sizeof(uint32_t));
+    l.end = l.pages + (size_t)c->pages * c->page_octets;
+    return l;
+}
+
+size_t rs_host_size(const struct rs_config *c)
+{
+    return config_usable(c) ? layout_of(c).end : 0;
+}
+
+struct rs_host *rs_init(void *block, size_t size, const struct rs_config *c, rs_time now)
+{
+    if (!config_usable(c) || size < rs_host_size(c))
+        return NULL;
+    const struct layout l = layout_of(c);
+    uint8_t *at = block;
+    struct rs_host *h = block;
+
+    memset(h, 0, sizeof *h);
+    h->cfg = *c;
+    h->tcb = (struct tcb *)(void *)(at + l.tcb);
+    h->bucket = (uint32_t *)(void *)(at + l.bucket);
+    pool_init(&h->pool, at + l.pages, (uint32_t *)(void *)(at + l.next), c->pages, c->page_octets);
+    for (unsigned i = 0; i < 4; i++) {
+        const uint64_t key[2] = { c->seed, ~c->seed };
+        h->key[i] = siphash(key, &i, sizeof i);
+    }
+    rs_reset(h, now);
+    return h;
+}
+
+void rs_reset(struct rs_host *h, rs_time now)
+{
+    h->now = now;
+    memset(h->reasons, 0, sizeof h->reasons);
+    memset(h->arp, 0, sizeof h->arp);
+    h->outq.head = h->outq.n = 0;
+    h->tcb_fresh = 0;
+    h->tcb_free = TCB_NONE;
+    h->generation = 0;
+    memset(h->bucket, 0xff, h->cfg.demux_buckets * sizeof h->bucket[0]);
+    h->ready_head = h->ready_tail = TCB_NONE;
+    pool_reset(&h->pool);
+    wheel_init(&h->wheel, now);
+}
+
+void rs_observe(struct rs_host *h, rs_observer *observer, void *arg)
+{
+    h->observer = observer;
+    h->observer_arg = arg;
+}
+
+const uint64_t *rs_reasons(const struct rs_host *h)
+{
+    return h->reasons;
+}
+
+void judged(struct rs_host *h, const struct tcb *t, const struct tcp_seg *seg, enum rs_reason reason)
+{
+    h->reasons[reason]++;
+    if (!h->observer)
+        return;
+    const enum rs_state state = t ? t->state : RS_CLOSED;
+    const struct rs_observation o = {
+        .what = RS_OBS_SEGMENT,
+        .now = h->now,
+        .conn = t ? tcb_handle(t) : -1,
+        .from = state,
+        .to = state,
+        .reason = reason,
+        .seg = seg,
+    };
+    h->observer(h->observer_arg, &o);
+}
+
+struct wheel_node *host_wheel_node(void *host, uint32_t index)
+{
+    struct rs_host *h = host;
+    return &h->tcb[index].wheel;
+}
+
+void rs_input(struct rs_host *h, const uint8_t *frame, size_t len, rs_time now)
+{
+    h->now = now;
+    if (h->cfg.link == RS_LINK_IP)
+        ip_input(h, frame, len);
+    else
+        link_input(h, frame, len);
+}
+
+size_t rs_output(struct rs_host *h, uint8_t *buf, size_t cap, rs_time now)
+{
+    h->now = now;
+    timers_fire(h);
+    const size_t reply = link_output(h, buf, cap);
+    if (reply > 0)
+        return reply;
+    while (h->ready_head != TCB_NONE) {
+        struct tcb *t = tcb_at(h, h->ready_head);
+        const size_t n = tcp_output(h, t, buf, cap);
+        if (n > 0)
+            return n;
+        if (link_pending(h))
+            return link_output(h, buf, cap);
+    }
+    return 0;
+}
+
+rs_time rs_deadline(const struct rs_host *h)
+{
+    if (h->ready_head != TCB_NONE || link_pending(h))
+        return h->now;
+    const rs_time tcp = wheel_next(&h->wheel, host_wheel_node, (void *)(uintptr_t)h);
+    const rs_time link = link_deadline(h);
+    return tcp < link ? tcp : link;
+}

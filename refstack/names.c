@@ -1,0 +1,107 @@
+/* Names of the enumerations, as the RFCs and the reports write them. */
+#include <string.h>
+
+#include "refstack/bugs.h"
+#include "refstack/refstack.h"
+
+bool rs_addr_eq(const struct rs_addr *a, const struct rs_addr *b)
+{
+    return a->version == b->version &&
+           memcmp(a->octet, b->octet, a->version == 4 ? 4 : sizeof a->octet) == 0;
+}
+
+const char *rs_state_name(enum rs_state state)
+{
+    static const char *const name[RS_N_STATES] = {
+        [RS_CLOSED] = "CLOSED",
+        [RS_LISTEN] = "LISTEN",
+        [RS_SYN_SENT] = "SYN-SENT",
+        [RS_SYN_RECEIVED] = "SYN-RECEIVED",
+        [RS_ESTABLISHED] = "ESTABLISHED",
+        [RS_FIN_WAIT_1] = "FIN-WAIT-1",
+        [RS_FIN_WAIT_2] = "FIN-WAIT-2",
+        [RS_CLOSE_WAIT] = "CLOSE-WAIT",
+        [RS_CLOSING] = "CLOSING",
+        [RS_LAST_ACK] = "LAST-ACK",
+        [RS_TIME_WAIT] = "TIME-WAIT",
+    };
+    return (unsigned)state < RS_N_STATES ? name[state] : "?";
+}
+
+const char *rs_error_name(int error)
+{
+    static const char *const name[] = {
+        [0] = "none",
+        [-RS_EAGAIN] = "nothing now",
+        [-RS_ENOCONN] = "connection does not exist",
+        [-RS_EEXIST] = "connection already exists",
+        [-RS_ENORES] = "insufficient resources",
+        [-RS_EINVAL] = "invalid argument",
+        [-RS_ECLOSING] = "connection closing",
+        [-RS_ERESET] = "connection reset",
+        [-RS_EREFUSED] = "connection refused",
+        [-RS_ETIMEOUT] = "connection aborted due to user timeout",
+        [-RS_EUNREACH] = "destination unreachable",
+        [-RS_EABORTED] = "connection aborted",
+        [-RS_ENOTCONN] = "not connected",
+    };
+    const int at = -error;
+    return at >= 0 && at < (int)(sizeof name / sizeof name[0]) ? name[at] : "?";
+}
+
+const char *rs_reason_text(enum rs_reason reason)
+{
+    static const char *const text[RS_N_REASONS] = {
+#define REASON_TEXT(name, string) [RS_REASON_##name] = string,
+        RS_REASONS(REASON_TEXT)
+#undef REASON_TEXT
+    };
+    return (unsigned)reason < RS_N_REASONS ? text[reason] : "?";
+}
+
+const char *rs_timer_name(enum rs_timer timer)
+{
+    static const char *const name[RS_N_TIMERS] = {
+        [RS_TIMER_RETRANSMIT] = "retransmission",
+        [RS_TIMER_PERSIST] = "persist",
+        [RS_TIMER_DELAYED_ACK] = "delayed ACK",
+        [RS_TIMER_KEEPALIVE] = "keep-alive",
+        [RS_TIMER_TIME_WAIT] = "time-wait",
+        [RS_TIMER_FIN_WAIT_2] = "FIN-WAIT-2",
+        [RS_TIMER_USER] = "user timeout",
+    };
+    return (unsigned)timer < RS_N_TIMERS ? name[timer] : "?";
+}
+
+#ifdef RS_BUGS
+#include <ctype.h>
+
+enum rs_bug rs_bug;
+
+/* Compares "fin-not-counted" with FIN_NOT_COUNTED. */
+static bool same_bug(const char *user, const char *planted)
+{
+    for (; *user && *planted; user++, planted++) {
+        const char c = *user == '-' ? '_' : (char)toupper((unsigned char)*user);
+        if (c != *planted)
+            return false;
+    }
+    return *user == *planted;
+}
+
+bool rs_bug_choose(const char *name)
+{
+    static const char *const bug[] = {
+#define BUG_NAME(name, text, class) [RS_BUG_##name] = #name,
+        RS_BUG_LIST(BUG_NAME)
+#undef BUG_NAME
+    };
+    for (int i = RS_BUG_NONE + 1; i < RS_N_BUGS; i++) {
+        if (same_bug(name, bug[i])) {
+            rs_bug = (enum rs_bug)i;
+            return true;
+        }
+    }
+    return false;
+}
+#endif

@@ -1,0 +1,158 @@
+/* The table of connections: TCBs, their handles, the demultiplexer and the list of the ready. */
+#include <assert.h>
+#include <string.h>
+
+#include "refstack/host.h"
+#include "refstack/siphash.h"
+
+/* A handle is a TCB's index and how often it was handed out, so that an old one is known. */
+enum { HANDLE_INDEX_BITS = 20, HANDLE_GENERATIONS = 1 << 11 };
+
+int tcb_handle(const struct tcb *t)
+{
+    return (int)(t->generation << HANDLE_INDEX_BITS | t->index);
+}
+
+struct tcb *tcb_of_handle(const struct rs_host *h, int conn)
+{
+    const uint32_t index = (uint32_t)conn & ((1u << HANDLE_INDEX_BITS) - 1);
+
+    if (conn < 0 || index >= h->tcb_fresh)
+        return NULL;
+    struct tcb *t = &h->tcb[index];
+    return t->in_use && t->user && tcb_handle(t) == conn ? t : NULL;
+}
+
+static uint32_t bucket_of(const struct rs_host *h, const struct rs_endpoint *local,
+                          const struct rs_endpoint *remote)
+{
+    uint64_t w[5] = { (uint64_t)local->port << 16 | remote->port };
+
+    memcpy(&w[1], local->addr.octet, 16);
+    memcpy(&w[3], remote->addr.octet, 16);
+    return (uint32_t)siphash(&h->key[2], w, sizeof w) & (h->cfg.demux_buckets - 1);
+}
+
+static bool same_endpoint(const struct rs_endpoint *a, const struct rs_endpoint *b)
+{
+    return a->port == b->port && rs_addr_eq(&a->addr, &b->addr);
+}
+
+struct tcb *tcb_find(struct rs_host *h, const struct rs_endpoint *local,
+                     const struct rs_endpoint *remote)
+{
+    struct tcb *t = tcb_at(h, h->bucket[bucket_of(h, local, remote)]);
+
+    while (t && !(same_endpoint(&t->local, local) && same_endpoint(&t->remote, remote)))
+        t = tcb_at(h, t->hash_next);
+    return t;
+}
+
+/* The most specific LISTEN first: both ends given, then our address, then the port alone. */
+struct tcb *tcb_find_listener(struct rs_host *h, const struct rs_endpoint *local,
+                              const struct rs_endpoint *remote)
+{
+    static const struct rs_endpoint any;
+    const struct rs_endpoint port_only = { .port = local->port };
+    struct tcb *t = tcb_find(h, &port_only, remote);
+
+    if (!t)
+        t = tcb_find(h, local, &any);
+    return t ? t : tcb_find(h, &port_only, &any);
+}
+
+void tcb_unhash(struct rs_host *h, struct tcb *t)
+{
+    if (!t->hashed)
+        return;
+    uint32_t *link = &h->bucket[bucket_of(h, &t->local, &t->remote)];
+    while (*link != t->index)
+        link = &h->tcb[*link].hash_next;
+    *link = t->hash_next;
+    t->hashed = false;
+}
+
+void tcb_rehash(struct rs_host *h, struct tcb *t, const struct rs_endpoint *local,
+                const struct rs_endpoint *remote)
+{
+    tcb_unhash(h, t);
+    t->local = *local;
+    t->remote = *remote;
+    uint32_t *head = &h->bucket[bucket_of(h, local, remote)];
+    t->hash_next = *head;
+    *head = t->index;
+    t->hashed = true;
+}
+
+struct tcb *tcb_new(struct rs_host *h, const struct rs_endpoint *local,
+                    const struct rs_endpoint *remote)
+{
+    uint32_t index = h->tcb_free;
+
+    if (index != TCB_NONE)
+        h->tcb_free = h->tcb[index].hash_next;
+    else if (h->tcb_fresh < h->cfg.max_conns)
+        index = h->tcb_fresh++;
+    else
+        return NULL;
+    struct tcb *t = &h->tcb[index];
+    memset(t, 0, sizeof *t);
+    t->in_use = true;
+    t->index = index;
+    t->generation = h->generation;
+    h->generation = (h->generation + 1) % HANDLE_GENERATIONS;
+    t->parent = t->accept_head = t->accept_tail = TCB_NONE;
+    t->sendq = CHAIN_EMPTY;
+    recvq_init(&t->recvq, 0);
+    t->cfg = h->cfg.tcp;
+    for (int i = 0; i < RS_N_TIMERS; i++)
+        t->timer[i] = RS_NEVER;
+    tcb_rehash(h, t, local, remote);
+    return t;
+}
+
+void tcb_free(struct rs_host *h, struct tcb *t)
+{
+    assert(t->in_use);
+    tcb_flush(h, t);
+    tcb_disarm_all(h, t);
+    tcb_unready(h, t);
+    tcb_unhash(h, t);
+    t->in_use = false;
+    t->hash_next = h->tcb_free;
+    h->tcb_free = t->index;
+}
+
+void tcb_ready(struct rs_host *h, struct tcb *t)
+{
+    if (t->ready.on)
+        return;
+    t->ready = (struct tcb_link){ .prev = h->ready_tail, .next = TCB_NONE, .on = true };
+    if (h->ready_tail != TCB_NONE)
+        h->tcb[h->ready_tail].ready.next = t->index;
+    else
+        h->ready_head = t->index;
+    h->ready_tail = t->index;
+}
+
+void tcb_unready(struct rs_host *h, struct tcb *t)
+{
+    if (!t->ready.on)
+        return;
+    if (t->ready.prev != TCB_NONE)
+        h->tcb[t->ready.prev].ready.next = t->ready.next;
+    else
+        h->ready_head = t->ready.next;
+    if (t->ready.next != TCB_NONE)
+        h->tcb[t->ready.next].ready.prev = t->ready.prev;
+    else
+        h->ready_tail = t->ready.prev;
+    t->ready.on = false;
+}
+
+void rs_each(const struct rs_host *h, void (*fn)(void *arg, int conn), void *arg)
+{
+    for (uint32_t i = 0; i < h->tcb_fresh; i++)
+        if (h->tcb[i].in_use)
+            fn(arg, tcb_handle(&h->tcb[i]));
+}

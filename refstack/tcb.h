@@ -1,0 +1,211 @@
+/* The transmission control block and the functions over it, inside refstack only. */
+#ifndef REFSTACK_TCB_H
+#define REFSTACK_TCB_H
+
+#include "refstack/bugs.h"
+#include "refstack/pool.h"
+#include "refstack/recvq.h"
+#include "refstack/refstack.h"
+#include "refstack/seq.h"
+#include "refstack/wheel.h"
+#include "refstack/wire.h"
+
+#define TCB_NONE UINT32_MAX
+
+/* A place in one of the host's lists of TCBs: those with something to send, a listener's
+ * connections to accept. */
+struct tcb_link {
+    uint32_t prev;
+    uint32_t next;
+    bool on;
+};
+
+struct tcb {
+    struct rs_endpoint local, remote;
+    uint32_t index;      /* of this TCB in the host's table */
+    uint32_t generation; /* so that a stale handle is known */
+    uint32_t hash_next;
+    uint32_t parent; /* listener whose backlog counts this one, or TCB_NONE */
+    struct tcb_link ready, accept;
+    uint32_t accept_head, accept_tail; /* a listener's queue */
+    uint32_t backlog;                  /* a listener's connections not yet accepted */
+    enum rs_state state;
+    int error, soft_error;
+
+    bool in_use;
+    bool hashed;
+    bool user;        /* a user holds the handle */
+    bool released;    /* a user held it and let go */
+    bool passive;     /* from a passive OPEN (MUST-11) */
+    bool stays;       /* a listener that hands out connections */
+    bool closing;     /* the user called CLOSE: a FIN follows the queue */
+    bool fin_sent;    /* the FIN has a sequence number: snd_nxt - 1 */
+    bool fin_known;   /* the peer's FIN was seen, at fin_seq, perhaps above a hole */
+    bool fin_taken;   /* and counted in RCV.NXT */
+    bool deaf;        /* the user shut the receiving side */
+    bool any_local;   /* a passive OPEN that named no local address, */
+    bool any_remote;  /* or no remote socket: what LISTEN goes back to */
+    bool ack_now;     /* an ACK is owed at once */
+    bool syn_due;     /* a SYN or SYN,ACK is to be sent (again) */
+    bool probe_due;   /* a window probe */
+    bool keepalive_due;
+    bool override_due; /* the silly-window override timer fired */
+    bool ts_on, sack_on, wscale_on;
+    bool in_recovery;
+    bool rtt_timing;
+    bool rtt_valid;
+    bool urgent_seen; /* rcv_up means something */
+
+    /* Send sequence variables, RFC 9293 section 3.3.1 */
+    uint32_t iss, snd_una, snd_nxt, snd_up, snd_wl1, snd_wl2;
+    uint32_t snd_wnd, max_snd_wnd;
+    uint8_t snd_wscale, rcv_wscale;
+    struct chain sendq; /* octets from snd_una (iss + 1 while the SYN is unacknowledged) */
+    uint32_t push_seq;  /* one past the last octet the user pushed */
+    uint32_t rtx_nxt, rtx_end; /* octets to be sent again; empty when equal */
+    bool rtx_free;             /* the next retransmission needs no room in cwnd */
+
+    /* Receive sequence variables */
+    uint32_t irs, rcv_up;
+    uint32_t rcv_adv; /* the highest right edge advertised */
+    uint32_t fin_seq;
+    uint32_t last_ack_sent;
+    struct recvq recvq;
+    uint32_t dup_acks_owed; /* ACKs for segments beyond a hole, one each (RFC 5681 section 4.2) */
+
+    /* Options */
+    uint16_t smss, rmss;
+    uint32_t ts_offset, ts_recent;
+    rs_time ts_recent_at;
+
+    /* RFC 6298 */
+    rs_time srtt, rttvar, rto;
+    rs_time rtt_start;
+    uint32_t rtt_seq;
+    uint32_t backoff;           /* of the persist timer */
+    uint32_t retransmits, total_retransmits;
+    rs_time last_heard, last_sent; /* 0: never */
+    uint32_t keepalives_sent;
+
+    /* RFC 5681, 6582 */
+    uint32_t cwnd, ssthresh, recover, dup_acks, bytes_acked;
+
+    /* RFC 5961 section 7 */
+    rs_time challenge_second;
+    uint32_t challenges;
+
+    rs_time timer[RS_N_TIMERS];
+    struct wheel_node wheel;
+    struct rs_tcp_config cfg;
+};
+
+/* RCV.NXT: text in order, and the FIN once it is reached. */
+static inline uint32_t rcv_nxt(const struct tcb *t)
+{
+    return t->recvq.nxt + (t->fin_taken ? 1u : 0u);
+}
+
+/* RCV.WND: what has been offered and not used. */
+static inline uint32_t rcv_wnd(const struct tcb *t)
+{
+    return t->rcv_adv - rcv_nxt(t);
+}
+
+static inline bool synchronized(const struct tcb *t)
+{
+    return t->state >= RS_ESTABLISHED;
+}
+
+/* The sequence number of the first octet of sendq. */
+static inline uint32_t sendq_seq(const struct tcb *t)
+{
+    return t->snd_una == t->iss ? t->iss + 1 : t->snd_una;
+}
+
+/* One past the last octet of text queued; the FIN's number once there is one. */
+static inline uint32_t sendq_end(const struct tcb *t)
+{
+    return sendq_seq(t) + t->sendq.len;
+}
+
+/* ---- table of connections (tcb.c) ---- */
+struct tcb *tcb_new(struct rs_host *, const struct rs_endpoint *local,
+                    const struct rs_endpoint *remote);
+void tcb_free(struct rs_host *, struct tcb *);
+struct tcb *tcb_find(struct rs_host *, const struct rs_endpoint *local,
+                     const struct rs_endpoint *remote);
+struct tcb *tcb_find_listener(struct rs_host *, const struct rs_endpoint *local,
+                              const struct rs_endpoint *remote);
+void tcb_rehash(struct rs_host *, struct tcb *, const struct rs_endpoint *local,
+                const struct rs_endpoint *remote);
+void tcb_unhash(struct rs_host *, struct tcb *);
+struct tcb *tcb_of_handle(const struct rs_host *, int conn);
+int tcb_handle(const struct tcb *);
+void tcb_ready(struct rs_host *, struct tcb *); /* it may have something to send */
+void tcb_unready(struct rs_host *, struct tcb *);
+
+/* ---- state (state.c) ---- */
+void tcb_set_state(struct rs_host *, struct tcb *, enum rs_state to);
+/* To CLOSED: timers off, out of the demultiplexer; the TCB goes unless a user still holds it. */
+void tcb_closed(struct rs_host *, struct tcb *, int error);
+void tcb_flush(struct rs_host *, struct tcb *); /* both queues */
+void tcb_enter_time_wait(struct rs_host *, struct tcb *);
+void tcb_offer(struct rs_host *, struct tcb *); /* to its listener, for accept */
+
+/* ---- timers (timers.c) ---- */
+void tcb_arm(struct rs_host *, struct tcb *, enum rs_timer, rs_time when);
+void tcb_disarm(struct rs_host *, struct tcb *, enum rs_timer);
+void tcb_disarm_all(struct rs_host *, struct tcb *);
+/* Sets retransmission, persist, user and keep-alive timers to what the TCB's state asks for. */
+void tcb_retime(struct rs_host *, struct tcb *);
+void timers_fire(struct rs_host *);
+
+/* ---- RTT and congestion ---- */
+void rtt_sample(struct tcb *, rs_time r);
+void rtt_on_ack(struct rs_host *, struct tcb *, const struct tcp_opts *, uint32_t ack);
+void rtt_on_send(struct rs_host *, struct tcb *, uint32_t seq, uint32_t len);
+void cc_init(struct tcb *);
+void cc_on_ack(struct tcb *, uint32_t ack, uint32_t acked);
+void cc_on_duplicate_ack(struct tcb *);
+void cc_on_rto(struct tcb *);
+void cc_on_idle(struct rs_host *, struct tcb *);
+
+/* ---- options (negotiate.c) ---- */
+void options_offer(struct rs_host *, struct tcb *);
+void options_agree(struct rs_host *, struct tcb *, const struct tcp_seg *, const struct tcp_opts *);
+size_t options_emit(const struct rs_host *, const struct tcb *, uint16_t flags, uint8_t to[40]);
+uint32_t eff_snd_mss(const struct rs_host *, const struct tcb *); /* Eff.snd.MSS, MUST-16 */
+
+/* ---- sending (output.c) ---- */
+size_t tcp_output(struct rs_host *, struct tcb *, uint8_t *buf, size_t cap);
+uint16_t rcv_window_field(struct tcb *, bool syn);
+void window_update(struct rs_host *, struct tcb *); /* after RECEIVE */
+void challenge_ack(struct rs_host *, struct tcb *);
+void reset_reply(struct rs_host *, const struct ip4_hdr *, const struct tcp_seg *);
+void reset_send(struct rs_host *, struct tcb *, uint32_t seq, bool with_ack);
+
+/* ---- segment arrives ---- */
+/* A new connection's send variables, and its SYN or SYN,ACK to be sent. */
+void tcp_start(struct rs_host *, struct tcb *);
+void tcp_established(struct rs_host *, struct tcb *, const struct tcp_seg *);
+/* Ends a TIME-WAIT for the SYN of a new incarnation; false when nothing listens for it. */
+bool reopen_time_wait(struct rs_host *, struct tcb *, const struct ip4_hdr *,
+                      const struct tcp_seg *, const struct tcp_opts *);
+void tcp_input(struct rs_host *, const struct ip4_hdr *);
+enum rs_reason arrives_synchronized(struct rs_host *, struct tcb *, const struct ip4_hdr *,
+                                    struct tcp_seg *, const struct tcp_opts *);
+void take_urgent(struct rs_host *, struct tcb *, const struct tcp_seg *);
+enum rs_reason take_text_and_fin(struct rs_host *, struct tcb *, const struct tcp_seg *);
+void take_held(struct rs_host *, struct tcb *); /* what came with the SYN, on ESTABLISHED */
+void hold_text_and_fin(struct rs_host *, struct tcb *, const struct tcp_seg *);
+void icmp_error_for_tcp(struct rs_host *, const struct icmp_msg *);
+
+/* ---- initial sequence numbers and ports (iss.c) ---- */
+uint32_t iss_choose(struct rs_host *, const struct rs_endpoint *local,
+                    const struct rs_endpoint *remote);
+uint32_t ts_offset_choose(struct rs_host *, const struct rs_endpoint *local,
+                          const struct rs_endpoint *remote);
+uint16_t port_choose(struct rs_host *, const struct rs_endpoint *local,
+                     const struct rs_endpoint *remote);
+
+#endif
