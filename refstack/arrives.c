@@ -1,0 +1,238 @@
+/* SEGMENT ARRIVES, RFC 9293 section 3.10.7, up to and including SYN-SENT. */
+#include "refstack/host.h"
+
+/* Section 3.10.7.1, CLOSED: everything but a RST is answered by one. */
+static enum rs_reason arrives_closed(struct rs_host *h, const struct ip4_hdr *ip,
+                                     const struct tcp_seg *seg)
+{
+    reset_reply(h, ip, seg);
+    return RS_REASON_NO_CONNECTION;
+}
+
+/* The variables a SYN sets, in any state that takes one. */
+static void take_syn(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
+                     const struct tcp_opts *o)
+{
+    t->irs = seg->seq;
+    recvq_init(&t->recvq, seg->seq + 1);
+    t->last_ack_sent = seg->seq + 1;
+    t->rcv_up = seg->seq + 1;
+    t->rcv_adv = seg->seq + 1 + (t->cfg.rcv_buf < 65535 ? t->cfg.rcv_buf : 65535);
+    t->snd_wl1 = seg->seq;
+    t->snd_wl2 = seg->ack;
+    t->last_heard = h->now;
+    options_agree(h, t, seg, o);
+}
+
+/* The TCB that a SYN for a LISTEN makes a connection of: its own, or one for rs_accept. */
+static struct tcb *connection_for(struct rs_host *h, struct tcb *l, const struct rs_endpoint *local,
+                                  const struct rs_endpoint *remote)
+{
+    if (!l->stays) {
+        tcb_rehash(h, l, local, remote);
+        return l;
+    }
+    struct tcb *t = tcb_new(h, local, remote);
+    if (!t)
+        return NULL;
+    t->cfg = l->cfg;
+    t->passive = true;
+    t->parent = l->index;
+    l->backlog++;
+    tcb_set_state(h, t, RS_LISTEN);
+    return t;
+}
+
+/* Section 3.10.7.2, LISTEN. */
+static enum rs_reason arrives_listen(struct rs_host *h, struct tcb *l, const struct ip4_hdr *ip,
+                                     const struct tcp_seg *seg, const struct tcp_opts *o)
+{
+    const struct rs_endpoint local = { .addr = ip->dst, .port = seg->dst_port };
+    const struct rs_endpoint remote = { .addr = ip->src, .port = seg->src_port };
+
+    /* First, RST. */
+    if (seg->flags & TCP_RST) {
+        if (BUG(LISTEN_TAKES_RST))
+            tcb_closed(h, l, RS_ERESET);
+        return RS_REASON_RST_IN_LISTEN;
+    }
+    /* Second, ACK. */
+    if (seg->flags & TCP_ACK) {
+        reset_reply(h, ip, seg);
+        return RS_REASON_BAD_ACK;
+    }
+    /* Third, SYN; fourth, anything else is dropped. */
+    if (!(seg->flags & TCP_SYN))
+        return RS_REASON_NOT_SYN;
+    if (l->stays && l->backlog >= h->cfg.backlog)
+        return RS_REASON_BACKLOG_FULL;
+    struct tcb *t = connection_for(h, l, &local, &remote);
+    if (!t)
+        return RS_REASON_NO_RESOURCES;
+    options_offer(h, t);
+    take_syn(h, t, seg, o);
+    tcp_start(h, t);
+    tcb_set_state(h, t, RS_SYN_RECEIVED);
+    hold_text_and_fin(h, t, seg);
+    return RS_REASON_ACCEPTED;
+}
+
+static void set_iss(struct tcb *t, uint32_t iss)
+{
+    t->iss = t->snd_una = t->snd_nxt = iss;
+    t->snd_up = t->push_seq = t->rtx_nxt = t->rtx_end = iss + 1;
+}
+
+/* MAY-2: the new connection's numbers lie above all that the old one used. */
+bool reopen_time_wait(struct rs_host *h, struct tcb *t, const struct ip4_hdr *ip,
+                      const struct tcp_seg *seg, const struct tcp_opts *o)
+{
+    const uint32_t used = t->snd_nxt;
+    struct tcb *l = tcb_find_listener(h, &t->local, &t->remote);
+
+    if (!l || l->state != RS_LISTEN)
+        return false;
+    tcb_closed(h, t, 0);
+    if (arrives_listen(h, l, ip, seg, o) != RS_REASON_ACCEPTED)
+        return true;
+    const struct rs_endpoint local = { .addr = ip->dst, .port = seg->dst_port };
+    const struct rs_endpoint remote = { .addr = ip->src, .port = seg->src_port };
+    struct tcb *fresh = tcb_find(h, &local, &remote);
+    if (seq_le(fresh->iss, used))
+        set_iss(fresh, used + 1 + (fresh->iss & 0xffff));
+    return true;
+}
+
+void tcp_start(struct rs_host *h, struct tcb *t)
+{
+    set_iss(t, iss_choose(h, &t->local, &t->remote));
+    t->rto = t->cfg.rto_initial;
+    t->retransmits = t->total_retransmits = 0;
+    t->syn_due = true;
+    tcb_ready(h, t);
+}
+
+/* The SYN is acknowledged, the connection stands: windows from now on are the peer's word. */
+void tcp_established(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg)
+{
+    static const rs_time after_lost_syn = 3 * RS_SEC;
+    const bool syn_lost = t->retransmits > 0;
+
+    t->snd_wl1 = seg->seq;
+    t->snd_wl2 = seg->ack;
+    cc_init(t);
+    t->retransmits = 0;
+    /* RFC 6298 section 5.7. */
+    if (syn_lost && !t->rtt_valid && t->rto < after_lost_syn)
+        t->rto = after_lost_syn;
+    tcb_set_state(h, t, RS_ESTABLISHED);
+    tcb_offer(h, t);
+    take_held(h, t);
+    /* A CLOSE that waited for the handshake (section 3.10.4). */
+    if (t->closing)
+        tcb_set_state(h, t, RS_FIN_WAIT_1);
+    tcb_ready(h, t);
+}
+
+/* The SYN of this end is acknowledged together with the peer's: fifth step of SYN-SENT. */
+static enum rs_reason syn_acknowledged(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
+                                       const struct tcp_opts *o)
+{
+    tcb_disarm(h, t, RS_TIMER_RETRANSMIT);
+    tcb_disarm(h, t, RS_TIMER_USER);
+    t->syn_due = false;
+    rtt_on_ack(h, t, o, seg->ack);
+    t->snd_una = seg->ack;
+    tcp_established(h, t, seg);
+    t->ack_now = true;
+    tcb_ready(h, t);
+    /* Continues at the sixth step of the synchronized states, where the URG bit is checked. */
+    struct tcp_seg rest = *seg;
+    rest.seq++;
+    take_urgent(h, t, &rest);
+    return take_text_and_fin(h, t, &rest);
+}
+
+/* Section 3.10.7.3, SYN-SENT. */
+static enum rs_reason arrives_syn_sent(struct rs_host *h, struct tcb *t, const struct ip4_hdr *ip,
+                                       const struct tcp_seg *seg, const struct tcp_opts *o)
+{
+    const bool ack = (seg->flags & TCP_ACK) != 0;
+
+    /* First, ACK: unacceptable unless ISS < SEG.ACK =< SND.NXT. */
+    if (ack && (seq_le(seg->ack, t->iss) || seq_gt(seg->ack, t->snd_nxt))) {
+        reset_reply(h, ip, seg);
+        return RS_REASON_BAD_ACK;
+    }
+    /* Second, RST: only one that acknowledges our SYN counts (section 3.5.3). */
+    if (seg->flags & TCP_RST) {
+        if (!ack)
+            return RS_REASON_RST_NOT_ACCEPTABLE;
+        tcb_flush(h, t);
+        tcb_closed(h, t, RS_EREFUSED);
+        return RS_REASON_RESET;
+    }
+    /* Third, security: none.  Fourth, SYN. */
+    if (!(seg->flags & TCP_SYN))
+        return RS_REASON_NOT_SYN;
+    take_syn(h, t, seg, o);
+    if (ack)
+        return syn_acknowledged(h, t, seg, o);
+    /* Simultaneous open (MUST-10): our SYN again, now with an ACK. */
+    tcb_set_state(h, t, RS_SYN_RECEIVED);
+    t->syn_due = true;
+    tcb_ready(h, t);
+    hold_text_and_fin(h, t, seg);
+    return RS_REASON_ACCEPTED;
+}
+
+static enum rs_reason arrives(struct rs_host *h, struct tcb *t, const struct ip4_hdr *ip,
+                              struct tcp_seg *seg, const struct tcp_opts *o)
+{
+    if (!t)
+        return arrives_closed(h, ip, seg);
+    switch (t->state) {
+    case RS_LISTEN:
+        return arrives_listen(h, t, ip, seg, o);
+    case RS_SYN_SENT:
+        return arrives_syn_sent(h, t, ip, seg, o);
+    default:
+        return arrives_synchronized(h, t, ip, seg, o);
+    }
+}
+
+static struct tcb *find_for(struct rs_host *h, const struct ip4_hdr *ip, const struct tcp_seg *seg)
+{
+    const struct rs_endpoint local = { .addr = ip->dst, .port = seg->dst_port };
+    const struct rs_endpoint remote = { .addr = ip->src, .port = seg->src_port };
+    struct tcb *t = tcb_find(h, &local, &remote);
+
+    return t ? t : tcb_find_listener(h, &local, &remote);
+}
+
+void tcp_input(struct rs_host *h, const struct ip4_hdr *ip)
+{
+    struct tcp_seg seg;
+    struct tcp_opts o;
+
+    if (tcp_parse(&seg, ip->payload, ip->payload_len) != WIRE_OK) {
+        judged(h, NULL, NULL, RS_REASON_TCP_BAD_HEADER);
+        return;
+    }
+    /* MUST-3. */
+    if (!BUG(CHECKSUM_IGNORED) &&
+        !tcp_checksum_ok(&ip->src, &ip->dst, ip->payload, ip->payload_len)) {
+        judged(h, NULL, &seg, RS_REASON_TCP_BAD_CHECKSUM);
+        return;
+    }
+    opts_read(&o, seg.opt, seg.opt_len);
+    struct tcb *t = find_for(h, ip, &seg);
+    /* Illegal option lengths are survived, not guessed at (MUST-7). */
+    if (o.bad) {
+        judged(h, t, &seg, RS_REASON_TCP_BAD_OPTION);
+        return;
+    }
+    const struct tcp_seg as_sent = seg;
+    const enum rs_reason reason = arrives(h, t, ip, &seg, &o);
+    judged(h, t && t->in_use ? t : NULL, &as_sent, reason);
+}

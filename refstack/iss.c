@@ -1,0 +1,56 @@
+/* Numbers an attacker must not guess: initial sequence numbers (RFC 9293 section 3.4.1, RFC 6528),
+ * timestamp offsets (RFC 7323 section 5.4) and ephemeral ports (RFC 6056). */
+#include <string.h>
+
+#include "refstack/host.h"
+#include "refstack/siphash.h"
+
+enum { USE_ISS, USE_TIMESTAMP, USE_PORT };
+enum { PORT_FIRST = 1024, PORT_COUNT = 65536 - PORT_FIRST };
+
+/* F(localip, localport, remoteip, remoteport, secretkey), one function for each use. */
+static uint64_t keyed(const struct rs_host *h, const struct rs_endpoint *local,
+                      const struct rs_endpoint *remote, uint64_t use, uint64_t extra)
+{
+    uint64_t w[7] = { use, extra, (uint64_t)local->port << 16 | remote->port };
+
+    memcpy(&w[3], local->addr.octet, 16);
+    memcpy(&w[5], remote->addr.octet, 16);
+    return siphash(h->key, w, sizeof w);
+}
+
+/* ISN = M + F(...), M a clock of 4-microsecond ticks (MUST-8, SHLD-1, MUST-9). */
+uint32_t iss_choose(struct rs_host *h, const struct rs_endpoint *local,
+                    const struct rs_endpoint *remote)
+{
+    return (uint32_t)(h->now / 4 + keyed(h, local, remote, USE_ISS, 0));
+}
+
+uint32_t ts_offset_choose(struct rs_host *h, const struct rs_endpoint *local,
+                          const struct rs_endpoint *remote)
+{
+    return (uint32_t)keyed(h, local, remote, USE_TIMESTAMP, 0);
+}
+
+static bool port_taken(struct rs_host *h, struct rs_endpoint local,
+                       const struct rs_endpoint *remote, uint16_t port)
+{
+    local.port = port;
+    return tcb_find(h, &local, remote) || tcb_find_listener(h, &local, remote);
+}
+
+/* A port nobody can predict, drawn anew for each OPEN and each remote socket: no counter is shared
+ * between destinations (RFC 6056 section 3.3; CVE-2022-1012).  0 when every port is taken. */
+uint16_t port_choose(struct rs_host *h, const struct rs_endpoint *local,
+                     const struct rs_endpoint *remote)
+{
+    const struct rs_endpoint from = { .addr = local->addr };
+    const uint32_t start = (uint32_t)(keyed(h, &from, remote, USE_PORT, h->now) % PORT_COUNT);
+
+    for (uint32_t i = 0; i < PORT_COUNT; i++) {
+        const uint16_t port = (uint16_t)(PORT_FIRST + (start + i) % PORT_COUNT);
+        if (!port_taken(h, from, remote, port))
+            return port;
+    }
+    return 0;
+}

@@ -1,0 +1,127 @@
+/* Options: what a SYN offers, what both ends agree on, and what each segment carries. */
+#include "refstack/cursor.h"
+#include "refstack/host.h"
+
+enum { MAX_WSCALE = 14, TS_OCTETS = 12, DEFAULT_SMSS_IP4 = 536 };
+
+/* Room for every option and some text besides, however little the peer claims to take. */
+enum { SMSS_FLOOR = TCP_OPT_MAX + 8 };
+
+/* MUST-67: what this host can receive, from the link's MTU less fixed headers (RFC 6691). */
+void options_offer(struct rs_host *h, struct tcb *t)
+{
+    const uint16_t from_mtu = (uint16_t)(h->cfg.mtu - IP4_HEADER - TCP_HEADER);
+
+    t->rmss = t->cfg.mss && t->cfg.mss < from_mtu ? t->cfg.mss : from_mtu;
+    t->smss = t->rmss < DEFAULT_SMSS_IP4 ? t->rmss : DEFAULT_SMSS_IP4;
+    t->wscale_on = t->cfg.window_scale;
+    t->ts_on = t->cfg.timestamps;
+    t->sack_on = t->cfg.sack;
+    t->rcv_wscale = 0;
+    while (t->wscale_on && t->rcv_wscale < MAX_WSCALE && t->cfg.rcv_buf >> t->rcv_wscale > 65535)
+        t->rcv_wscale++;
+    t->ts_offset = ts_offset_choose(h, &t->local, &t->remote);
+}
+
+/* From the peer's SYN: each option is on only when both ends sent it (RFC 7323 section 2.2, 3.2;
+ * RFC 2018 section 2).  MUST-15, MUST-16: without an MSS option 536 is assumed. */
+void options_agree(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
+                   const struct tcp_opts *o)
+{
+    const uint16_t link = (uint16_t)(h->cfg.mtu - IP4_HEADER - TCP_HEADER);
+    const uint16_t said = o->has_mss ? o->mss : DEFAULT_SMSS_IP4;
+
+    t->smss = said < t->cfg.min_mss ? t->cfg.min_mss : said;
+    if (t->smss < SMSS_FLOOR)
+        t->smss = SMSS_FLOOR;
+    if (t->smss > link)
+        t->smss = link;
+    t->wscale_on = t->wscale_on && o->has_wscale;
+    t->snd_wscale = !t->wscale_on ? 0 : o->shift > MAX_WSCALE ? MAX_WSCALE : o->shift;
+    if (!t->wscale_on)
+        t->rcv_wscale = 0;
+    t->ts_on = t->ts_on && o->has_ts;
+    t->sack_on = t->sack_on && o->has_sack_permitted;
+    if (t->ts_on) {
+        t->ts_recent = o->ts_val;
+        t->ts_recent_at = h->now;
+    }
+    /* The window in a SYN is never scaled. */
+    t->snd_wnd = t->max_snd_wnd = seg->wnd;
+}
+
+static void put_ts(const struct rs_host *h, const struct tcb *t, struct wcur *w)
+{
+    const struct tcp_option ts = {
+        .kind = OPT_TIMESTAMPS,
+        .len = 10,
+        .typed = true,
+        .u.ts = { .val = (uint32_t)(h->now / RS_MSEC) + t->ts_offset, .ecr = t->ts_recent },
+    };
+    wcur_u8(w, OPT_NOP);
+    wcur_u8(w, OPT_NOP);
+    opt_put(w, &ts);
+}
+
+static void put_syn(const struct rs_host *h, const struct tcb *t, struct wcur *w)
+{
+    const struct tcp_option mss = { .kind = OPT_MSS, .len = 4, .typed = true, .u.mss = t->rmss };
+    const struct tcp_option wscale = {
+        .kind = OPT_WSCALE, .len = 3, .typed = true, .u.shift = t->rcv_wscale
+    };
+    const struct tcp_option sack = { .kind = OPT_SACK_PERMITTED, .len = 2, .typed = true };
+
+    opt_put(w, &mss);
+    if (t->sack_on) {
+        wcur_u8(w, OPT_NOP);
+        wcur_u8(w, OPT_NOP);
+        opt_put(w, &sack);
+    }
+    if (t->ts_on)
+        put_ts(h, t, w);
+    if (t->wscale_on) {
+        wcur_u8(w, OPT_NOP);
+        opt_put(w, &wscale);
+    }
+}
+
+static void put_sack(const struct rs_host *h, const struct tcb *t, struct wcur *w)
+{
+    struct tcp_option sack = { .kind = OPT_SACK, .typed = true };
+    const unsigned max = t->ts_on ? 3 : 4;
+
+    sack.u.sack.n = (uint8_t)recvq_sack(&h->pool, &t->recvq, sack.u.sack.block, max);
+    if (sack.u.sack.n == 0)
+        return;
+    sack.len = (uint8_t)(2 + 8 * sack.u.sack.n);
+    wcur_u8(w, OPT_NOP);
+    wcur_u8(w, OPT_NOP);
+    opt_put(w, &sack);
+}
+
+/* RFC 7323 section 3.2: timestamps on every segment but RST once agreed; MUST-65: the rest on SYN
+ * only, SACK blocks while there is a hole (RFC 2018 section 4). */
+size_t options_emit(const struct rs_host *h, const struct tcb *t, uint16_t flags, uint8_t to[40])
+{
+    struct wcur w = wcur_of(to, TCP_OPT_MAX);
+
+    if (flags & TCP_SYN) {
+        put_syn(h, t, &w);
+    } else {
+        if (t->ts_on)
+            put_ts(h, t, &w);
+        if (t->sack_on)
+            put_sack(h, t, &w);
+    }
+    return (size_t)(w.p - to);
+}
+
+/* MUST-16: the octets of options that a segment with text carries count against the MSS. */
+uint32_t eff_snd_mss(const struct rs_host *h, const struct tcb *t)
+{
+    const unsigned max = t->ts_on ? 3 : 4;
+    struct sack_block block[4];
+    const unsigned n = t->sack_on ? recvq_sack(&h->pool, &t->recvq, block, max) : 0;
+
+    return t->smss - (t->ts_on ? TS_OCTETS : 0u) - (n ? 4 + 8 * n : 0);
+}

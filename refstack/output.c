@@ -1,0 +1,306 @@
+/* What a connection sends next, RFC 9293 section 3.8, and how it looks on the wire. */
+#include "refstack/cursor.h"
+#include "refstack/host.h"
+
+/* A segment to be built: len octets of text from seq, and the flags that take numbers. */
+struct plan {
+    uint32_t seq;
+    uint32_t len;
+    uint16_t flags;
+};
+
+static uint32_t min_u32(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Octets from seq up to an edge; none when the edge is behind. */
+static uint32_t room_to(uint32_t edge, uint32_t seq)
+{
+    return seq_gt(edge, seq) ? edge - seq : 0;
+}
+
+/* Octets already sent that are to be sent again, within the window as it is now (SHLD-16). */
+static bool plan_retransmission(const struct rs_host *h, struct tcb *t, struct plan *p)
+{
+    t->rtx_nxt = seq_max(t->rtx_nxt, t->snd_una);
+    if (!seq_lt(t->rtx_nxt, t->rtx_end) || t->snd_una == t->iss)
+        return false;
+    const uint32_t seq = t->rtx_nxt;
+    const uint32_t window = room_to(t->snd_una + t->snd_wnd, seq);
+    if (window == 0 || (!t->rtx_free && seq - t->snd_una >= t->cwnd)) {
+        if (window == 0)
+            t->rtx_end = seq;
+        return false;
+    }
+    const uint32_t text = room_to(sendq_end(t), seq);
+    uint32_t n = min_u32(min_u32(text, eff_snd_mss(h, t)), min_u32(window, t->rtx_end - seq));
+    *p = (struct plan){ .seq = seq, .len = n, .flags = TCP_ACK };
+    if (t->fin_sent && n == text && (n < window || n == 0))
+        p->flags |= TCP_FIN;
+    t->rtx_nxt = seq + n + ((p->flags & TCP_FIN) ? 1u : 0u);
+    t->rtx_free = false;
+    return true;
+}
+
+/* One octet, or the FIN, into a closed window (RFC 9293 section 3.8.6.1). */
+static bool plan_probe(struct tcb *t, struct plan *p)
+{
+    if (!t->probe_due)
+        return false;
+    t->probe_due = false;
+    if (t->snd_wnd > 0 || t->snd_una == t->iss)
+        return false;
+    *p = (struct plan){ .seq = t->snd_una, .len = min_u32(t->sendq.len, 1), .flags = TCP_ACK };
+    if (p->len == 0 && t->closing)
+        p->flags |= TCP_FIN;
+    return p->len || (p->flags & TCP_FIN);
+}
+
+/* Sender silly-window avoidance and Nagle, RFC 9293 sections 3.8.6.2.1 and 3.7.4: n octets of the
+ * unsent ones may go now. */
+static bool worth_sending(const struct tcb *t, uint32_t n, uint32_t unsent, uint32_t mss)
+{
+    const bool idle = t->snd_una == t->snd_nxt;
+    const bool all_pushed = n == unsent && seq_ge(t->push_seq, t->snd_nxt + unsent);
+
+    return n >= mss || (all_pushed && (idle || !t->cfg.nagle || t->closing)) ||
+           (idle && n >= t->max_snd_wnd / 2) || seq_gt(t->snd_up, t->snd_nxt) || t->override_due;
+}
+
+static uint32_t congestion_edge(const struct tcb *t)
+{
+    /* RFC 3042: a new segment for each of the first two duplicate ACKs. */
+    const uint32_t extra = t->in_recovery ? 0 : min_u32(t->dup_acks, 2) * t->smss;
+    return t->snd_una + t->cwnd + extra;
+}
+
+static bool plan_new(struct rs_host *h, struct tcb *t, struct plan *p)
+{
+    if (!synchronized(t) || t->fin_sent)
+        return false;
+    const uint32_t unsent = sendq_end(t) - t->snd_nxt;
+    if (unsent == 0 && !t->closing)
+        return false;
+    cc_on_idle(h, t);
+    const uint32_t window = room_to(t->snd_una + t->snd_wnd, t->snd_nxt);
+    const uint32_t mss = eff_snd_mss(h, t);
+    const uint32_t room = min_u32(window, room_to(congestion_edge(t), t->snd_nxt));
+    const uint32_t n = min_u32(min_u32(unsent, mss), room);
+
+    *p = (struct plan){ .seq = t->snd_nxt, .len = n, .flags = TCP_ACK };
+    /* The FIN takes a number of the window but no room in cwnd. */
+    if (t->closing && n == unsent && window > n)
+        p->flags |= TCP_FIN;
+    if (n == 0)
+        return (p->flags & TCP_FIN) != 0;
+    return worth_sending(t, n, unsent, mss);
+}
+
+static bool plan_syn(struct tcb *t, struct plan *p)
+{
+    if (!t->syn_due)
+        return false;
+    t->syn_due = false;
+    *p = (struct plan){ .seq = t->iss, .flags = TCP_SYN };
+    if (t->state != RS_SYN_SENT)
+        p->flags |= TCP_ACK;
+    return true;
+}
+
+/* An ACK owed, or a keep-alive probe (SHLD-12: SEG.SEQ = SND.NXT - 1, no text). */
+static bool plan_ack(struct tcb *t, struct plan *p)
+{
+    if (t->state == RS_SYN_SENT || t->state <= RS_LISTEN)
+        return false;
+    *p = (struct plan){ .seq = t->snd_nxt, .flags = TCP_ACK };
+    if (t->dup_acks_owed > 0) {
+        t->dup_acks_owed--;
+        return true;
+    }
+    if (t->ack_now)
+        return true;
+    if (!t->keepalive_due)
+        return false;
+    t->keepalive_due = false;
+    p->seq = t->snd_nxt - 1;
+    return true;
+}
+
+/* Receiver silly-window avoidance, RFC 9293 section 3.8.6.2.2: the right edge moves only by a step
+ * worth sending into, and never back (SHLD-14) but for the rounding of the scale (RFC 7323 2.4). */
+static uint32_t right_edge(const struct tcb *t)
+{
+    const uint32_t used = t->deaf || t->released ? 0 : recvq_readable(&t->recvq);
+    const uint32_t free = used < t->cfg.rcv_buf ? t->cfg.rcv_buf - used : 0;
+    const uint32_t edge = rcv_nxt(t) + free;
+    const uint32_t step = min_u32(t->cfg.rcv_buf / 2, t->rmss);
+
+    return seq_ge(edge, t->rcv_adv + (step ? step : 1)) ? edge : t->rcv_adv;
+}
+
+uint16_t rcv_window_field(struct tcb *t, bool syn)
+{
+    if (syn && t->state == RS_SYN_SENT)
+        return (uint16_t)min_u32(t->cfg.rcv_buf, 65535);
+    const unsigned scale = syn ? 0 : t->rcv_wscale;
+    const uint32_t wnd = right_edge(t) - rcv_nxt(t);
+    const uint32_t field = min_u32(wnd >> scale, 65535);
+    t->rcv_adv = seq_max(t->rcv_adv, rcv_nxt(t) + (field << scale));
+    return (uint16_t)field;
+}
+
+void window_update(struct rs_host *h, struct tcb *t)
+{
+    const uint32_t grows = right_edge(t) - t->rcv_adv;
+    const bool starving = rcv_wnd(t) < t->cfg.rcv_buf / 4 || rcv_wnd(t) < t->rmss;
+
+    if (grows == 0 || t->state < RS_ESTABLISHED || t->fin_taken)
+        return;
+    if (starving || grows >= t->cfg.rcv_buf / 2) {
+        t->ack_now = true;
+        tcb_ready(h, t);
+    }
+}
+
+/* What follows from having sent it. */
+static void sent(struct rs_host *h, struct tcb *t, const struct plan *p)
+{
+    const uint32_t numbers = p->len + ((p->flags & (TCP_SYN | TCP_FIN)) ? 1u : 0u);
+
+    t->last_sent = h->now;
+    if (p->flags & TCP_ACK) {
+        t->last_ack_sent = rcv_nxt(t);
+        t->ack_now = false;
+        tcb_disarm(h, t, RS_TIMER_DELAYED_ACK);
+    }
+    if (numbers == 0)
+        return;
+    t->override_due = false;
+    if (seq_gt(p->seq + numbers, t->snd_nxt)) {
+        if (p->seq == t->snd_nxt)
+            rtt_on_send(h, t, p->seq, numbers);
+        t->snd_nxt = p->seq + numbers;
+    } else {
+        t->total_retransmits++;
+        t->rtt_timing = false; /* Karn */
+    }
+    if (p->flags & TCP_FIN) {
+        t->fin_sent = true;
+        if (t->state == RS_CLOSE_WAIT)
+            tcb_set_state(h, t, RS_LAST_ACK);
+    }
+    tcb_retime(h, t);
+}
+
+static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint8_t *buf, size_t cap)
+{
+    uint8_t opt[TCP_OPT_MAX];
+    struct tcp_seg seg = {
+        .src_port = t->local.port,
+        .dst_port = t->remote.port,
+        .seq = p->seq,
+        .flags = p->flags,
+        .opt = opt,
+        .opt_len = (uint8_t)options_emit(h, t, p->flags, opt),
+    };
+    const size_t link = link_header_len(h);
+    const size_t head = TCP_HEADER + seg.opt_len;
+    const size_t ip = cap < link ? 0 : ip_emit_header(h, &t->local.addr, &t->remote.addr, IP_PROTO_TCP,
+                                     t->cfg.tos, t->cfg.ttl, head + p->len, buf + link, cap - link);
+    if (!ip || cap < link + ip + head + p->len)
+        return 0;
+    seg.doff = (uint8_t)(head / 4);
+    if (p->flags & TCP_ACK)
+        seg.ack = rcv_nxt(t);
+    seg.wnd = rcv_window_field(t, (p->flags & TCP_SYN) != 0);
+    if (p->len && p->seq + p->len == sendq_end(t))
+        seg.flags |= TCP_PSH; /* MUST-61 */
+    if (seq_gt(t->snd_up, p->seq) && !(p->flags & TCP_SYN)) {
+        seg.flags |= TCP_URG;
+        seg.up = (uint16_t)min_u32(t->snd_up - p->seq, 65535); /* MUST-62 */
+    }
+    uint8_t *tcp = buf + link + ip;
+    uint32_t sum = csum_pseudo(&t->local.addr, &t->remote.addr, IP_PROTO_TCP,
+                               (uint32_t)head + p->len);
+    if (p->len)
+        chain_get(&h->pool, &t->sendq, p->seq - sendq_seq(t), tcp + head, p->len, &sum);
+    tcp_emit(&seg, tcp, head);
+    seg.csum = csum_fold(csum_add(sum, tcp, head));
+    tcp_emit(&seg, tcp, head);
+    return ip + head + p->len;
+}
+
+size_t tcp_output(struct rs_host *h, struct tcb *t, uint8_t *buf, size_t cap)
+{
+    struct plan p;
+
+    if (plan_syn(t, &p) || plan_retransmission(h, t, &p) || plan_probe(t, &p) ||
+        plan_new(h, t, &p) || plan_ack(t, &p)) {
+        const size_t n = build(h, t, &p, buf, cap);
+        const struct rs_addr to = t->remote.addr;
+        sent(h, t, &p);
+        return n ? link_finish(h, &to, buf, n) : 0;
+    }
+    tcb_unready(h, t);
+    tcb_retime(h, t);
+    return 0;
+}
+
+/* RFC 5961 section 7: so many a second and connection; no counter is shared between connections,
+ * so none can be read by a third party (CVE-2016-5696). */
+void challenge_ack(struct rs_host *h, struct tcb *t)
+{
+    if (t->cfg.challenge_acks && !BUG(ACK_OF_ACK)) {
+        if (t->challenges == 0 || h->now - t->challenge_second >= RS_SEC) {
+            t->challenge_second = h->now;
+            t->challenges = 0;
+        }
+        if (t->challenges >= t->cfg.challenge_acks)
+            return;
+        t->challenges++;
+    }
+    t->ack_now = true;
+    tcb_ready(h, t);
+}
+
+static void queue_reset(struct rs_host *h, const struct rs_endpoint *local,
+                        const struct rs_endpoint *remote, const struct tcp_seg *rst)
+{
+    uint8_t buf[IP4_HEADER + TCP_HEADER];
+    const size_t ip = ip_emit_header(h, &local->addr, &remote->addr, IP_PROTO_TCP, h->cfg.tcp.tos,
+                                     h->cfg.tcp.ttl, TCP_HEADER, buf, sizeof buf);
+    const size_t tcp = tcp_emit_sum(rst, &local->addr, &remote->addr, buf + ip, sizeof buf - ip);
+    outq_put(h, &remote->addr, buf, ip + tcp, buf, 0);
+}
+
+/* RFC 9293 section 3.5.2 group 1: what is answered to a segment that belongs to no connection. */
+void reset_reply(struct rs_host *h, const struct ip4_hdr *ip, const struct tcp_seg *seg)
+{
+    const struct rs_endpoint local = { .addr = ip->dst, .port = seg->dst_port };
+    const struct rs_endpoint remote = { .addr = ip->src, .port = seg->src_port };
+    struct tcp_seg rst = { .src_port = local.port, .dst_port = remote.port, .flags = TCP_RST };
+
+    if (seg->flags & TCP_RST)
+        return;
+    if (seg->flags & TCP_ACK) {
+        rst.seq = seg->ack;
+    } else {
+        rst.ack = seg->seq + tcp_seg_len(seg);
+        rst.flags |= TCP_ACK;
+    }
+    queue_reset(h, &local, &remote, &rst);
+}
+
+void reset_send(struct rs_host *h, struct tcb *t, uint32_t seq, bool with_ack)
+{
+    struct tcp_seg rst = {
+        .src_port = t->local.port, .dst_port = t->remote.port, .flags = TCP_RST, .seq = seq
+    };
+
+    if (with_ack) {
+        rst.flags |= TCP_ACK;
+        rst.ack = rcv_nxt(t);
+    }
+    queue_reset(h, &t->local, &t->remote, &rst);
+}

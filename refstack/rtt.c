@@ -1,0 +1,55 @@
+/* Round-trip time and the retransmission timeout, RFC 6298. */
+#include "refstack/host.h"
+
+/* The clock's granularity G; ours is a microsecond. */
+static const rs_time granularity = 1;
+
+static rs_time clamp(const struct tcb *t, rs_time rto)
+{
+    if (rto < t->cfg.rto_min)
+        return t->cfg.rto_min;
+    return rto > t->cfg.rto_max ? t->cfg.rto_max : rto;
+}
+
+/* Sections 2.2 and 2.3: RTTVAR before SRTT, alpha 1/8, beta 1/4. */
+void rtt_sample(struct tcb *t, rs_time r)
+{
+    if (!t->rtt_valid) {
+        t->srtt = r;
+        t->rttvar = r / 2;
+        t->rtt_valid = true;
+    } else {
+        const rs_time delta = t->srtt > r ? t->srtt - r : r - t->srtt;
+        t->rttvar = (3 * t->rttvar + delta) / 4;
+        t->srtt = (7 * t->srtt + r) / 8;
+    }
+    const rs_time margin = 4 * t->rttvar > granularity ? 4 * t->rttvar : granularity;
+    t->rto = clamp(t, t->srtt + margin);
+}
+
+void rtt_on_send(struct rs_host *h, struct tcb *t, uint32_t seq, uint32_t len)
+{
+    if (t->rtt_timing)
+        return;
+    t->rtt_timing = true;
+    t->rtt_seq = seq + len;
+    t->rtt_start = h->now;
+}
+
+/* Karn: an octet sent more than once gives no sample (section 3); whoever retransmits stops the
+ * timing.  A timestamp echoed tells which transmission is acknowledged (RFC 7323 section 4), so it
+ * serves when the timed segment was lost. */
+void rtt_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_opts *o, uint32_t ack)
+{
+    if (t->rtt_timing && seq_ge(ack, t->rtt_seq)) {
+        t->rtt_timing = false;
+        rtt_sample(t, h->now - t->rtt_start);
+        return;
+    }
+    if (t->rtt_timing || !t->ts_on || !o->has_ts || o->ts_ecr == 0)
+        return;
+    const uint32_t age = (uint32_t)(h->now / RS_MSEC) + t->ts_offset - o->ts_ecr;
+    const rs_time r = age * RS_MSEC;
+    if (r <= t->cfg.rto_max)
+        rtt_sample(t, r);
+}

@@ -1,0 +1,125 @@
+/* The state diagram, RFC 9293 section 3.3.2, and the only function that changes a state. */
+#include <stdlib.h>
+
+#include "refstack/host.h"
+
+#define TO(state) (1u << RS_##state)
+
+/* Figure 5 with the transitions that its text adds: RST, ABORT, timeouts and CLOSE of a connection
+ * still being opened lead to CLOSED; CLOSE in SYN-RECEIVED to FIN-WAIT-1 (section 3.10.4); RST or
+ * SYN in SYN-RECEIVED back to LISTEN (section 3.10.7.4); active OPEN from LISTEN (3.10.1).
+ * FIN-WAIT-1 reaches TIME-WAIT through FIN-WAIT-2: the ACK is processed before the FIN. */
+static const unsigned allowed[RS_N_STATES] = {
+    [RS_CLOSED] = TO(LISTEN) | TO(SYN_SENT),
+    [RS_LISTEN] = TO(SYN_RECEIVED) | TO(SYN_SENT) | TO(CLOSED),
+    [RS_SYN_SENT] = TO(SYN_RECEIVED) | TO(ESTABLISHED) | TO(CLOSED),
+    [RS_SYN_RECEIVED] = TO(ESTABLISHED) | TO(FIN_WAIT_1) | TO(LISTEN) | TO(CLOSED),
+    [RS_ESTABLISHED] = TO(FIN_WAIT_1) | TO(CLOSE_WAIT) | TO(CLOSED),
+    [RS_FIN_WAIT_1] = TO(FIN_WAIT_2) | TO(CLOSING) | TO(CLOSED),
+    [RS_FIN_WAIT_2] = TO(TIME_WAIT) | TO(CLOSED),
+    [RS_CLOSE_WAIT] = TO(LAST_ACK) | TO(CLOSED),
+    [RS_CLOSING] = TO(TIME_WAIT) | TO(CLOSED),
+    [RS_LAST_ACK] = TO(CLOSED),
+    [RS_TIME_WAIT] = TO(CLOSED),
+};
+
+void tcb_set_state(struct rs_host *h, struct tcb *t, enum rs_state to)
+{
+    const enum rs_state from = t->state;
+
+    if (!(allowed[from] >> to & 1))
+        abort();
+    t->state = to;
+    if (!h->observer)
+        return;
+    const struct rs_observation o = {
+        .what = RS_OBS_STATE,
+        .now = h->now,
+        .conn = tcb_handle(t),
+        .from = from,
+        .to = to,
+    };
+    h->observer(h->observer_arg, &o);
+}
+
+void tcb_flush(struct rs_host *h, struct tcb *t)
+{
+    chain_free(&h->pool, &t->sendq);
+    recvq_free(&h->pool, &t->recvq);
+}
+
+/* Takes the TCB off its listener's books: the backlog and the queue to accept from. */
+static void leave_listener(struct rs_host *h, struct tcb *t)
+{
+    struct tcb *l = tcb_at(h, t->parent);
+
+    if (!l)
+        return;
+    t->parent = TCB_NONE;
+    l->backlog--;
+    if (!t->accept.on)
+        return;
+    t->accept.on = false;
+    if (t->accept.prev != TCB_NONE)
+        h->tcb[t->accept.prev].accept.next = t->accept.next;
+    else
+        l->accept_head = t->accept.next;
+    if (t->accept.next != TCB_NONE)
+        h->tcb[t->accept.next].accept.prev = t->accept.prev;
+    else
+        l->accept_tail = t->accept.prev;
+}
+
+void tcb_closed(struct rs_host *h, struct tcb *t, int error)
+{
+    leave_listener(h, t);
+    tcb_set_state(h, t, RS_CLOSED);
+    t->error = error;
+    tcb_disarm_all(h, t);
+    tcb_unready(h, t);
+    tcb_unhash(h, t);
+    chain_free(&h->pool, &t->sendq);
+    if (!t->user)
+        tcb_free(h, t);
+}
+
+void tcb_enter_time_wait(struct rs_host *h, struct tcb *t)
+{
+    tcb_set_state(h, t, RS_TIME_WAIT);
+    for (int i = 0; i < RS_N_TIMERS; i++)
+        if (i != RS_TIMER_DELAYED_ACK)
+            tcb_disarm(h, t, (enum rs_timer)i);
+    tcb_arm(h, t, RS_TIMER_TIME_WAIT, h->now + 2 * t->cfg.msl);
+}
+
+/* The child of a listener has completed the handshake: the user may accept it. */
+void tcb_offer(struct rs_host *h, struct tcb *t)
+{
+    struct tcb *l = tcb_at(h, t->parent);
+
+    if (!l || t->accept.on)
+        return;
+    t->accept = (struct tcb_link){ .prev = l->accept_tail, .next = TCB_NONE, .on = true };
+    if (l->accept_tail != TCB_NONE)
+        h->tcb[l->accept_tail].accept.next = t->index;
+    else
+        l->accept_head = t->index;
+    l->accept_tail = t->index;
+}
+
+int rs_accept(struct rs_host *h, int listener, rs_time now)
+{
+    struct tcb *l = tcb_of_handle(h, listener);
+
+    h->now = now;
+    if (!l)
+        return RS_ENOCONN;
+    if (!l->stays || l->state != RS_LISTEN)
+        return RS_EINVAL;
+    struct tcb *t = tcb_at(h, l->accept_head);
+    if (!t)
+        return RS_EAGAIN;
+    leave_listener(h, t);
+    t->user = true;
+    return tcb_handle(t);
+}

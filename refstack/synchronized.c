@@ -1,0 +1,372 @@
+/* SEGMENT ARRIVES in SYN-RECEIVED and the synchronized states: RFC 9293 section 3.10.7.4, in its
+ * order, one function a step, with RFC 5961 and RFC 7323 where they bind in. */
+#include "refstack/host.h"
+
+#define GO_ON RS_REASON_ACCEPTED
+
+/* RFC 7323 section 5.5: after 24 days without a segment TS.Recent says nothing any more. */
+static const rs_time ts_recent_lifetime = (rs_time)24 * 24 * 3600 * RS_SEC;
+
+/* RFC 7323 section 5.3 R1 and section 3.2: timestamps are judged before sequence numbers. */
+static enum rs_reason check_timestamps(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
+                                       const struct tcp_opts *o)
+{
+    if (!t->ts_on || (seg->flags & TCP_RST))
+        return GO_ON;
+    if (!o->has_ts)
+        return RS_REASON_TS_MISSING;
+    if (seq_ge(o->ts_val, t->ts_recent) || h->now - t->ts_recent_at > ts_recent_lifetime)
+        return GO_ON;
+    challenge_ack(h, t);
+    return RS_REASON_PAWS;
+}
+
+/* Section 3.4: the four cases of Table 6. */
+static bool acceptable(const struct tcb *t, const struct tcp_seg *seg)
+{
+    const uint32_t len = tcp_seg_len(seg);
+    const uint32_t wnd = rcv_wnd(t);
+    const uint32_t nxt = rcv_nxt(t);
+
+    if (len == 0)
+        return wnd == 0 ? seg->seq == nxt : seq_in(seg->seq, nxt, wnd);
+    return wnd > 0 && (seq_in(seg->seq, nxt, wnd) || seq_in(seg->seq + len - 1, nxt, wnd));
+}
+
+/* "If the RCV.WND is zero, no segments will be acceptable, but special allowance should be made to
+ * accept valid ACKs, URGs, and RSTs": the text of a window probe is left off. */
+static bool zero_window_allowance(struct rs_host *h, struct tcb *t, struct tcp_seg *seg)
+{
+    if (rcv_wnd(t) != 0 || seg->seq != rcv_nxt(t) || (seg->flags & TCP_SYN) ||
+        tcp_seg_len(seg) == 0)
+        return false;
+    seg->text_len = 0;
+    seg->flags &= (uint16_t)~TCP_FIN;
+    t->ack_now = true;
+    tcb_ready(h, t);
+    return true;
+}
+
+/* A SYN,ACK that crosses ours in a simultaneous open lies one octet before the window.  Its ACK is
+ * taken all the same (RFC 9293 appendix A.2), and it is answered, so that neither end stalls. */
+static bool crossing_syn(struct rs_host *h, struct tcb *t, struct tcp_seg *seg)
+{
+    const uint16_t both = TCP_SYN | TCP_ACK;
+
+    if (t->state != RS_SYN_RECEIVED || t->passive || seg->seq != t->irs ||
+        (seg->flags & (both | TCP_RST)) != both)
+        return false;
+    seg->flags &= (uint16_t)~TCP_SYN;
+    seg->seq++;
+    t->ack_now = true;
+    tcb_ready(h, t);
+    return true;
+}
+
+/* First: sequence number. */
+static enum rs_reason check_sequence(struct rs_host *h, struct tcb *t, struct tcp_seg *seg)
+{
+    if (crossing_syn(h, t, seg) || zero_window_allowance(h, t, seg) || acceptable(t, seg))
+        return GO_ON;
+    if (seg->flags & TCP_RST)
+        return RS_REASON_RST_NOT_ACCEPTABLE;
+    if (BUG(TIME_WAIT_SILENT) && t->state == RS_TIME_WAIT)
+        return RS_REASON_OUT_OF_WINDOW;
+    /* An ACK without text is answered only so often, or two ends that disagree would answer each
+     * other for ever. */
+    if (tcp_seg_len(seg) == 0) {
+        challenge_ack(h, t);
+    } else {
+        t->ack_now = true;
+        tcb_ready(h, t);
+        /* A FIN sent again in TIME-WAIT starts the 2 MSL anew (eighth step). */
+        if (t->state == RS_TIME_WAIT && (seg->flags & TCP_FIN))
+            tcb_arm(h, t, RS_TIMER_TIME_WAIT, h->now + 2 * t->cfg.msl);
+    }
+    return RS_REASON_OUT_OF_WINDOW;
+}
+
+/* RFC 7323 section 4.3 (2): the TSval to echo is that of the segment the last ACK pointed at. */
+static void update_ts_recent(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
+                             const struct tcp_opts *o)
+{
+    if (!t->ts_on || !o->has_ts || (seg->flags & TCP_RST) || seq_gt(seg->seq, t->last_ack_sent))
+        return;
+    if (seq_lt(o->ts_val, t->ts_recent) && h->now - t->ts_recent_at <= ts_recent_lifetime)
+        return;
+    t->ts_recent = o->ts_val;
+    t->ts_recent_at = h->now;
+}
+
+/* Makes the segment the one that begins at or after RCV.NXT and does not exceed the window. */
+static void trim(const struct tcb *t, struct tcp_seg *seg)
+{
+    const uint32_t nxt = rcv_nxt(t);
+    const uint32_t edge = nxt + rcv_wnd(t);
+
+    if (seg->flags & TCP_SYN)
+        return; /* answered by a challenge below, whatever else it carries */
+    if (seq_lt(seg->seq, nxt)) {
+        const uint32_t old = nxt - seg->seq;
+        const uint32_t cut = old < seg->text_len ? old : seg->text_len;
+        seg->text += cut;
+        seg->text_len -= cut;
+        seg->seq += cut;
+        if (seq_lt(seg->seq, nxt)) {
+            seg->flags &= (uint16_t)~TCP_FIN;
+            seg->seq = nxt;
+        }
+    }
+    if (seq_gt(seg->seq + tcp_seg_len(seg), edge) && !BUG(WINDOW_BEYOND_EDGE)) {
+        seg->flags &= (uint16_t)~TCP_FIN;
+        if (seq_gt(seg->seq + seg->text_len, edge))
+            seg->text_len = seq_gt(edge, seg->seq) ? edge - seg->seq : 0;
+    }
+}
+
+/* A connection that came from a passive OPEN goes back to LISTEN: the OPEN's own TCB does, one that
+ * a listener made is dropped, the listener being still there. */
+static void back_to_listen(struct rs_host *h, struct tcb *t)
+{
+    static const struct rs_endpoint any;
+    struct rs_endpoint local = { .port = t->local.port };
+
+    if (t->parent != TCB_NONE) {
+        tcb_flush(h, t);
+        tcb_closed(h, t, 0);
+        return;
+    }
+    tcb_flush(h, t);
+    tcb_disarm_all(h, t);
+    tcb_unready(h, t);
+    if (!t->any_local)
+        local.addr = t->local.addr;
+    const struct rs_endpoint remote = t->any_remote ? any : t->remote;
+    tcb_rehash(h, t, &local, &remote);
+    t->fin_known = t->ack_now = t->syn_due = t->rtt_timing = t->rtt_valid = false;
+    tcb_set_state(h, t, RS_LISTEN);
+}
+
+/* Second: RST, with RFC 5961 section 3.2. */
+static enum rs_reason check_rst(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg)
+{
+    if (!(seg->flags & TCP_RST))
+        return GO_ON;
+    if (seg->seq != rcv_nxt(t) && !BUG(RST_ANYWHERE_IN_WINDOW)) {
+        challenge_ack(h, t);
+        return RS_REASON_RST_CHALLENGED;
+    }
+    switch (t->state) {
+    case RS_SYN_RECEIVED:
+        if (t->passive) {
+            back_to_listen(h, t);
+        } else {
+            tcb_flush(h, t);
+            tcb_closed(h, t, RS_EREFUSED);
+        }
+        return RS_REASON_RESET;
+    case RS_TIME_WAIT:
+        if (t->cfg.rfc1337)
+            return RS_REASON_RST_IN_TIME_WAIT;
+        tcb_closed(h, t, 0);
+        return RS_REASON_RESET;
+    case RS_CLOSING:
+    case RS_LAST_ACK:
+        tcb_closed(h, t, 0);
+        return RS_REASON_RESET;
+    default: /* ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT */
+        tcb_flush(h, t);
+        tcb_closed(h, t, RS_ERESET);
+        return RS_REASON_RESET;
+    }
+}
+
+/* Third, security: none.  Fourth: SYN, with RFC 5961 section 4.2. */
+static enum rs_reason check_syn(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg)
+{
+    if (!(seg->flags & TCP_SYN))
+        return GO_ON;
+    if (t->state == RS_SYN_RECEIVED && t->passive) {
+        back_to_listen(h, t);
+        return RS_REASON_RESET;
+    }
+    challenge_ack(h, t);
+    return RS_REASON_SYN_CHALLENGED;
+}
+
+/* RFC 9293 section 3.6.1 (MAY-2) and RFC 6191: a SYN that cannot be an old duplicate ends TIME-WAIT
+ * in favour of a new connection on a listener. */
+static bool newer_incarnation(const struct tcb *t, const struct tcp_seg *seg,
+                              const struct tcp_opts *o)
+{
+    const bool higher = seq_gt(seg->seq, rcv_nxt(t));
+
+    if (t->ts_on && o->has_ts)
+        return seq_gt(o->ts_val, t->ts_recent) || (o->ts_val == t->ts_recent && higher);
+    return higher;
+}
+
+/* Fifth, in SYN-RECEIVED. */
+static enum rs_reason ack_in_syn_received(struct rs_host *h, struct tcb *t,
+                                          const struct ip4_hdr *ip, const struct tcp_seg *seg,
+                                          const struct tcp_opts *o)
+{
+    if (seq_le(seg->ack, t->snd_una) || seq_gt(seg->ack, t->snd_nxt)) {
+        reset_reply(h, ip, seg);
+        return RS_REASON_BAD_ACK;
+    }
+    /* snd_una moves below, with the rest of ESTABLISHED's processing. */
+    rtt_on_ack(h, t, o, seg->ack);
+    t->snd_wnd = (uint32_t)seg->wnd << t->snd_wscale;
+    t->max_snd_wnd = t->snd_wnd;
+    t->snd_una = t->iss + 1;
+    t->syn_due = false;
+    tcb_disarm(h, t, RS_TIMER_RETRANSMIT);
+    tcb_disarm(h, t, RS_TIMER_USER);
+    tcp_established(h, t, seg);
+    return GO_ON;
+}
+
+/* SND.WND follows only segments not older than the last that set it. */
+static void update_window(struct tcb *t, const struct tcp_seg *seg)
+{
+    const bool newer = seq_lt(t->snd_wl1, seg->seq) ||
+                       (t->snd_wl1 == seg->seq && seq_le(t->snd_wl2, seg->ack));
+
+    if (!newer && !BUG(WL2_IGNORED))
+        return;
+    const bool was_shut = t->snd_wnd == 0;
+    t->snd_wnd = (uint32_t)seg->wnd << t->snd_wscale;
+    t->snd_wl1 = seg->seq;
+    t->snd_wl2 = seg->ack;
+    if (t->snd_wnd > t->max_snd_wnd)
+        t->max_snd_wnd = t->snd_wnd;
+    /* What was sent into a shut window was most likely dropped. */
+    if (was_shut && t->snd_wnd > 0 && t->snd_una != t->snd_nxt) {
+        t->rtx_nxt = t->snd_una;
+        t->rtx_end = t->snd_nxt;
+    }
+}
+
+static void acknowledged(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
+                         const struct tcp_opts *o)
+{
+    const uint32_t acked = seg->ack - t->snd_una;
+    const uint32_t syn = t->snd_una == t->iss ? 1 : 0;
+    const uint32_t text = acked - syn < t->sendq.len ? acked - syn : t->sendq.len;
+    const bool fin = t->fin_sent && seg->ack == t->snd_nxt;
+
+    rtt_on_ack(h, t, o, seg->ack);
+    if (BUG(SEND_PAGE_LEAK) && fin && text)
+        t->sendq = CHAIN_EMPTY;
+    else
+        chain_drop(&h->pool, &t->sendq, text);
+    t->snd_una = seg->ack;
+    t->snd_up = seq_max(t->snd_up, t->snd_una);
+    t->push_seq = seq_max(t->push_seq, t->snd_una);
+    if (syn) { /* CLOSE came before the SYN was acknowledged */
+        t->syn_due = false;
+        take_held(h, t);
+    }
+    cc_on_ack(t, seg->ack, acked);
+    t->retransmits = 0;
+    t->soft_error = 0;
+    /* RFC 6298 section 5.3: the timer starts anew when new data is acknowledged. */
+    tcb_disarm(h, t, RS_TIMER_RETRANSMIT);
+    tcb_disarm(h, t, RS_TIMER_USER);
+}
+
+/* RFC 5681 section 2: an ACK that repeats the last, with nothing else to say. */
+static bool duplicate_ack(const struct tcb *t, const struct tcp_seg *seg)
+{
+    return seg->ack == t->snd_una && t->snd_una != t->snd_nxt && tcp_seg_len(seg) == 0 &&
+           (uint32_t)seg->wnd << t->snd_wscale == t->snd_wnd;
+}
+
+/* Fifth: ACK, in ESTABLISHED and after. */
+static enum rs_reason ack_in_established(struct rs_host *h, struct tcb *t,
+                                         const struct tcp_seg *seg, const struct tcp_opts *o)
+{
+    /* RFC 5961 section 5.2 (MAY-12). */
+    if (seq_lt(seg->ack, t->snd_una - t->max_snd_wnd)) {
+        challenge_ack(h, t);
+        return RS_REASON_OLD_ACK;
+    }
+    if (seq_gt(seg->ack, t->snd_nxt)) {
+        challenge_ack(h, t);
+        return RS_REASON_BAD_ACK;
+    }
+    const bool advances = BUG(SEQ_PLAIN_COMPARE) ? t->snd_una < seg->ack /* planted */
+                                                 : seq_gt(seg->ack, t->snd_una);
+    if (advances)
+        acknowledged(h, t, seg, o);
+    else if (duplicate_ack(t, seg))
+        cc_on_duplicate_ack(t);
+    /* MUST-37: an ACK of a probe keeps the connection, unless nobody is left to wait for it. */
+    if (t->snd_wnd == 0 && !t->released)
+        tcb_disarm(h, t, RS_TIMER_USER);
+    if (seq_ge(seg->ack, t->snd_una))
+        update_window(t, seg);
+    tcb_retime(h, t);
+    tcb_ready(h, t);
+    return GO_ON;
+}
+
+/* What the ACK of our FIN means in each state; false when the TCB is gone. */
+static bool fin_acknowledged(struct rs_host *h, struct tcb *t)
+{
+    if (!t->fin_sent || t->snd_una != t->snd_nxt)
+        return true;
+    switch (t->state) {
+    case RS_FIN_WAIT_1:
+        tcb_set_state(h, t, RS_FIN_WAIT_2);
+        if (t->released && t->cfg.fin_wait_2)
+            tcb_arm(h, t, RS_TIMER_FIN_WAIT_2, h->now + t->cfg.fin_wait_2);
+        return true;
+    case RS_CLOSING:
+        tcb_enter_time_wait(h, t);
+        return true;
+    case RS_LAST_ACK:
+        tcb_closed(h, t, 0);
+        return false;
+    default:
+        return true;
+    }
+}
+
+static enum rs_reason check_ack(struct rs_host *h, struct tcb *t, const struct ip4_hdr *ip,
+                                const struct tcp_seg *seg, const struct tcp_opts *o)
+{
+    if (!(seg->flags & TCP_ACK))
+        return RS_REASON_NO_ACK_BIT;
+    if (t->state == RS_SYN_RECEIVED) {
+        const enum rs_reason reason = ack_in_syn_received(h, t, ip, seg, o);
+        if (reason != GO_ON)
+            return reason;
+    }
+    return ack_in_established(h, t, seg, o);
+}
+
+enum rs_reason arrives_synchronized(struct rs_host *h, struct tcb *t, const struct ip4_hdr *ip,
+                                    struct tcp_seg *seg, const struct tcp_opts *o)
+{
+    enum rs_reason reason;
+
+    if (t->state == RS_TIME_WAIT && (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN &&
+        newer_incarnation(t, seg, o) && reopen_time_wait(h, t, ip, seg, o))
+        return RS_REASON_ACCEPTED;
+    if ((reason = check_timestamps(h, t, seg, o)) != GO_ON ||
+        (reason = check_sequence(h, t, seg)) != GO_ON)
+        return reason;
+    t->last_heard = h->now;
+    t->keepalives_sent = 0;
+    update_ts_recent(h, t, seg, o);
+    trim(t, seg);
+    if ((reason = check_rst(h, t, seg)) != GO_ON || (reason = check_syn(h, t, seg)) != GO_ON ||
+        (reason = check_ack(h, t, ip, seg, o)) != GO_ON)
+        return reason;
+    if (!fin_acknowledged(h, t))
+        return RS_REASON_ACCEPTED;
+    take_urgent(h, t, seg);
+    return take_text_and_fin(h, t, seg);
+}

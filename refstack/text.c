@@ -1,0 +1,176 @@
+/* The sixth to eighth steps of RFC 9293 section 3.10.7.4: URG, text, FIN. */
+#include "refstack/host.h"
+
+/* The states in which the peer may still send us something (its FIN was not received). */
+static bool receiving(const struct tcb *t)
+{
+    return t->state == RS_ESTABLISHED || t->state == RS_FIN_WAIT_1 || t->state == RS_FIN_WAIT_2;
+}
+
+/* Sixth: RCV.UP = max(RCV.UP, SEG.UP), and the user is told when it advances (MUST-32). */
+void take_urgent(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg)
+{
+    const uint32_t up = seg->seq + seg->up;
+
+    if (!(seg->flags & TCP_URG) || !receiving(t))
+        return;
+    if (BUG(URGENT_POINTER_TRUSTED)) {
+        const volatile uint8_t *urgent = seg->text;
+        for (uint32_t i = 0; i < seg->up; i++)
+            (void)urgent[i];
+    }
+    if (!seq_gt(up, t->rcv_up) || !seq_gt(up, t->recvq.user))
+        return;
+    t->rcv_up = up;
+    if (!h->observer)
+        return;
+    const struct rs_observation o = {
+        .what = RS_OBS_URGENT,
+        .now = h->now,
+        .conn = tcb_handle(t),
+        .from = t->state,
+        .to = t->state,
+    };
+    h->observer(h->observer_arg, &o);
+}
+
+/* Notes where the peer's FIN stands, perhaps above a hole.  The first one counts; one below text
+ * already held is not believed. */
+static void note_fin(struct rs_host *h, struct tcb *t, uint32_t seq)
+{
+    if (t->fin_known || seq_lt(seq, recvq_highest(&h->pool, &t->recvq)))
+        return;
+    t->fin_known = true;
+    t->fin_seq = seq;
+}
+
+/* Text past the FIN is none of the stream's. */
+static bool cut_at_fin(const struct tcb *t, struct tcp_seg *seg)
+{
+    if (!t->fin_known || !seq_gt(seg->seq + seg->text_len, t->fin_seq))
+        return false;
+    seg->text_len = seq_gt(t->fin_seq, seg->seq) ? t->fin_seq - seg->seq : 0;
+    return true;
+}
+
+/* SHLD-18, SHLD-19, MUST-58: at once for every second full segment and whenever there is or was a
+ * hole, else a little later. */
+static void acknowledge_text(struct rs_host *h, struct tcb *t, bool at_once)
+{
+    const uint32_t owed = rcv_nxt(t) - t->last_ack_sent;
+
+    if (at_once || t->cfg.delayed_ack == 0 || owed >= 2u * t->rmss) {
+        t->ack_now = true;
+        tcb_ready(h, t);
+    } else if (t->timer[RS_TIMER_DELAYED_ACK] == RS_NEVER) {
+        tcb_arm(h, t, RS_TIMER_DELAYED_ACK, h->now + t->cfg.delayed_ack);
+    }
+}
+
+/* SHLD-3: text for a user who let go tells the peer, by RST, that it was lost. */
+static enum rs_reason refuse_text(struct rs_host *h, struct tcb *t)
+{
+    reset_send(h, t, t->snd_nxt, true);
+    tcb_flush(h, t);
+    tcb_closed(h, t, RS_EABORTED);
+    return RS_REASON_RESET;
+}
+
+/* Seventh: text goes to its place; in order or beyond a hole (SHLD-31). */
+static enum rs_reason take_text(struct rs_host *h, struct tcb *t, struct tcp_seg *seg)
+{
+    const bool had_hole = t->recvq.blocks != PAGE_NONE;
+
+    if (cut_at_fin(t, seg) && seg->text_len == 0) {
+        acknowledge_text(h, t, true);
+        return RS_REASON_TEXT_AFTER_FIN;
+    }
+    if (t->released)
+        return refuse_text(h, t);
+    if (!recvq_insert(&h->pool, &t->recvq, seg->seq, seg->text, seg->text_len, false)) {
+        acknowledge_text(h, t, true);
+        return RS_REASON_TEXT_NO_ROOM;
+    }
+    if (t->deaf) {
+        chain_drop(&h->pool, &t->recvq.chain, recvq_readable(&t->recvq));
+        t->recvq.user = t->recvq.nxt;
+    }
+    if (BUG(NO_RETRANSMIT_TIMER))
+        t->timer[RS_TIMER_RETRANSMIT] = t->timer[RS_TIMER_USER] = RS_NEVER;
+    if (seg->seq != t->recvq.nxt && seq_gt(seg->seq, t->recvq.nxt)) {
+        t->dup_acks_owed++;
+        tcb_ready(h, t);
+        return RS_REASON_ACCEPTED;
+    }
+    acknowledge_text(h, t, had_hole);
+    return RS_REASON_ACCEPTED;
+}
+
+/* Eighth: the FIN, once everything before it is here. */
+static void take_fin(struct rs_host *h, struct tcb *t)
+{
+    if (!t->fin_known || t->fin_taken ||
+        (t->fin_seq != t->recvq.nxt && !BUG(FIN_OUT_OF_ORDER)) || !receiving(t))
+        return;
+    t->fin_taken = !BUG(FIN_NOT_COUNTED);
+    t->fin_known = !BUG(FIN_NOT_COUNTED);
+    t->ack_now = true;
+    tcb_ready(h, t);
+    switch (t->state) {
+    case RS_FIN_WAIT_1: /* our FIN is not acknowledged, or this were FIN-WAIT-2 */
+        tcb_set_state(h, t, RS_CLOSING);
+        break;
+    case RS_FIN_WAIT_2:
+        tcb_enter_time_wait(h, t);
+        break;
+    default:
+        tcb_set_state(h, t, RS_CLOSE_WAIT);
+        break;
+    }
+}
+
+enum rs_reason take_text_and_fin(struct rs_host *h, struct tcb *t, const struct tcp_seg *arrived)
+{
+    struct tcp_seg seg = *arrived;
+    enum rs_reason reason = RS_REASON_ACCEPTED;
+
+    /* In the other states the peer's FIN has been received: text and FIN are ignored, and what lies
+     * beyond RCV.NXT is acknowledged as RCV.NXT says. */
+    if (!receiving(t)) {
+        if (tcp_seg_len(&seg) == 0)
+            return reason;
+        t->ack_now = true;
+        tcb_ready(h, t);
+        return RS_REASON_TEXT_AFTER_FIN;
+    }
+    if (seg.flags & TCP_FIN)
+        note_fin(h, t, seg.seq + seg.text_len);
+    if (seg.text_len > 0)
+        reason = take_text(h, t, &seg);
+    else if (seg.flags & TCP_FIN)
+        acknowledge_text(h, t, true);
+    if (reason != RS_REASON_RESET)
+        take_fin(h, t);
+    return reason;
+}
+
+/* Text and FIN that came with a SYN wait for ESTABLISHED (section 3.10.7.2, third step).  A stranger
+ * may not fill the pool by it: with less than half of the pages free the peer has to send again. */
+void hold_text_and_fin(struct rs_host *h, struct tcb *t, const struct tcp_seg *syn)
+{
+    const uint32_t seq = syn->seq + 1;
+
+    if (syn->text_len > 0 &&
+        (h->pool.used > h->pool.n / 2 || syn->text_len > t->cfg.rcv_buf ||
+         !recvq_insert(&h->pool, &t->recvq, seq, syn->text, syn->text_len, true)))
+        return;
+    if (syn->flags & TCP_FIN)
+        note_fin(h, t, seq + syn->text_len);
+}
+
+void take_held(struct rs_host *h, struct tcb *t)
+{
+    if (recvq_join(&h->pool, &t->recvq) > 0)
+        acknowledge_text(h, t, false);
+    take_fin(h, t);
+}

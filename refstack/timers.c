@@ -1,0 +1,209 @@
+/* The timers of a connection, RFC 9293 section 3.10.8, RFC 6298 section 5.
+ *
+ * A TCB stands on the host's wheel once, at the earliest of its timers.  What should run follows
+ * from the TCB alone (tcb_retime), so that no path can forget to start or stop one. */
+#include "refstack/host.h"
+
+static rs_time earliest(const struct tcb *t)
+{
+    rs_time when = RS_NEVER;
+
+    for (int i = 0; i < RS_N_TIMERS; i++)
+        if (t->timer[i] < when)
+            when = t->timer[i];
+    return when;
+}
+
+static void set_timer(struct rs_host *h, struct tcb *t, enum rs_timer timer, rs_time when)
+{
+    if (t->timer[timer] == when)
+        return;
+    t->timer[timer] = when;
+    const rs_time next = earliest(t);
+    const rs_time had = t->wheel.slot ? t->wheel.when : RS_NEVER;
+    if (next != had)
+        wheel_arm(&h->wheel, host_wheel_node, h, t->index, next);
+}
+
+void tcb_arm(struct rs_host *h, struct tcb *t, enum rs_timer timer, rs_time when)
+{
+    set_timer(h, t, timer, when);
+}
+
+void tcb_disarm(struct rs_host *h, struct tcb *t, enum rs_timer timer)
+{
+    set_timer(h, t, timer, RS_NEVER);
+}
+
+void tcb_disarm_all(struct rs_host *h, struct tcb *t)
+{
+    for (int i = 0; i < RS_N_TIMERS; i++)
+        t->timer[i] = RS_NEVER;
+    wheel_disarm(&h->wheel, host_wheel_node, h, t->index);
+}
+
+static void start_unless_running(struct rs_host *h, struct tcb *t, enum rs_timer timer, rs_time in)
+{
+    if (t->timer[timer] == RS_NEVER)
+        tcb_arm(h, t, timer, h->now + in);
+}
+
+/* R2 of RFC 9293 section 3.8.3, or the user timeout when that is shorter. */
+static rs_time patience(const struct tcb *t)
+{
+    const rs_time r2 = t->snd_una == t->iss ? t->cfg.r2_syn : t->cfg.r2;
+    return t->cfg.user_timeout && t->cfg.user_timeout < r2 ? t->cfg.user_timeout : r2;
+}
+
+static bool has_unsent(const struct tcb *t)
+{
+    const bool fin_unsent = t->closing && !t->fin_sent;
+    return synchronized(t) && (fin_unsent || seq_lt(t->snd_nxt, sendq_end(t)));
+}
+
+void tcb_retime(struct rs_host *h, struct tcb *t)
+{
+    const bool in_flight = t->snd_una != t->snd_nxt;
+    const bool waiting = in_flight || has_unsent(t);
+    const bool shut = t->snd_wnd == 0 && t->snd_una != t->iss;
+
+    if (in_flight && !shut) {
+        start_unless_running(h, t, RS_TIMER_RETRANSMIT, t->rto);
+        tcb_disarm(h, t, RS_TIMER_PERSIST);
+        t->backoff = 0;
+    } else {
+        tcb_disarm(h, t, RS_TIMER_RETRANSMIT);
+        /* SHLD-29: the first probe after one RTO. */
+        if (waiting && !BUG(NO_PERSIST))
+            start_unless_running(h, t, RS_TIMER_PERSIST, t->rto);
+        else
+            tcb_disarm(h, t, RS_TIMER_PERSIST);
+    }
+    if (waiting)
+        start_unless_running(h, t, RS_TIMER_USER, patience(t));
+    else
+        tcb_disarm(h, t, RS_TIMER_USER);
+    if (t->cfg.keepalive && synchronized(t) && t->state != RS_TIME_WAIT)
+        start_unless_running(h, t, RS_TIMER_KEEPALIVE, t->cfg.keepalive_idle);
+    else
+        tcb_disarm(h, t, RS_TIMER_KEEPALIVE);
+}
+
+static rs_time doubled(const struct tcb *t, rs_time x, uint32_t times)
+{
+    while (times-- > 0 && x < t->cfg.rto_max)
+        x *= 2;
+    return x < t->cfg.rto_max ? x : t->cfg.rto_max;
+}
+
+/* RFC 6298 section 5.4 to 5.6. */
+static void retransmit_timeout(struct rs_host *h, struct tcb *t)
+{
+    t->retransmits++;
+    if (t->retransmits >= t->cfg.r1)
+        t->soft_error = RS_ETIMEOUT; /* SHLD-9: advice between R1 and R2 */
+    t->rto = doubled(t, t->rto, 1);
+    t->rtt_timing = false;
+    if (t->snd_una == t->iss) {
+        t->syn_due = true;
+    } else {
+        cc_on_rto(t);
+        t->rtx_nxt = t->snd_una;
+        t->rtx_end = t->snd_nxt;
+        t->rtx_free = true;
+    }
+    tcb_arm(h, t, RS_TIMER_RETRANSMIT, h->now + t->rto);
+    tcb_ready(h, t);
+}
+
+/* RFC 9293 section 3.8.6.1; with a window open but too small to use, the override timeout of
+ * section 3.8.6.2.1. */
+static void persist_timeout(struct rs_host *h, struct tcb *t)
+{
+    if (t->snd_wnd == 0)
+        t->probe_due = true;
+    else
+        t->override_due = true;
+    t->backoff++;
+    tcb_arm(h, t, RS_TIMER_PERSIST, h->now + doubled(t, t->rto, t->backoff));
+    tcb_ready(h, t);
+}
+
+/* Section 3.10.8, USER TIMEOUT. */
+static void user_timeout(struct rs_host *h, struct tcb *t)
+{
+    tcb_flush(h, t);
+    tcb_closed(h, t, RS_ETIMEOUT);
+}
+
+/* MUST-26: a probe goes out only when nothing else would and nothing has come for the interval. */
+static void keepalive_timeout(struct rs_host *h, struct tcb *t)
+{
+    const rs_time due = t->last_heard + t->cfg.keepalive_idle;
+
+    if (t->snd_una != t->snd_nxt || has_unsent(t)) {
+        tcb_arm(h, t, RS_TIMER_KEEPALIVE, h->now + t->cfg.keepalive_idle);
+    } else if (due > h->now) {
+        tcb_arm(h, t, RS_TIMER_KEEPALIVE, due);
+    } else if (t->keepalives_sent >= t->cfg.keepalive_probes) {
+        user_timeout(h, t);
+    } else {
+        t->keepalives_sent++;
+        t->keepalive_due = true;
+        tcb_arm(h, t, RS_TIMER_KEEPALIVE, h->now + t->cfg.keepalive_intvl);
+        tcb_ready(h, t);
+    }
+}
+
+static void delayed_ack_timeout(struct rs_host *h, struct tcb *t)
+{
+    t->ack_now = true;
+    tcb_ready(h, t);
+}
+
+static void last_timeout(struct rs_host *h, struct tcb *t)
+{
+    tcb_closed(h, t, 0);
+}
+
+static void fire(struct rs_host *h, struct tcb *t, enum rs_timer timer)
+{
+    static void (*const handler[RS_N_TIMERS])(struct rs_host *, struct tcb *) = {
+        [RS_TIMER_RETRANSMIT] = retransmit_timeout,
+        [RS_TIMER_PERSIST] = persist_timeout,
+        [RS_TIMER_DELAYED_ACK] = delayed_ack_timeout,
+        [RS_TIMER_KEEPALIVE] = keepalive_timeout,
+        [RS_TIMER_TIME_WAIT] = last_timeout,
+        [RS_TIMER_FIN_WAIT_2] = last_timeout,
+        [RS_TIMER_USER] = user_timeout,
+    };
+
+    tcb_disarm(h, t, timer);
+    if (h->observer) {
+        const struct rs_observation o = {
+            .what = RS_OBS_TIMER,
+            .now = h->now,
+            .conn = tcb_handle(t),
+            .from = t->state,
+            .to = t->state,
+            .timer = timer,
+        };
+        h->observer(h->observer_arg, &o);
+    }
+    handler[timer](h, t);
+}
+
+void timers_fire(struct rs_host *h)
+{
+    uint32_t i;
+
+    while ((i = wheel_expire(&h->wheel, host_wheel_node, h, h->now)) != WHEEL_NONE) {
+        struct tcb *t = &h->tcb[i];
+        /* A handler may end the connection, and with it its timers. */
+        for (int k = 0; k < RS_N_TIMERS && t->in_use; k++)
+            if (t->timer[k] <= h->now)
+                fire(h, t, (enum rs_timer)k);
+        if (t->in_use && !t->wheel.slot)
+            wheel_arm(&h->wheel, host_wheel_node, h, i, earliest(t));
+    }
+}

@@ -1,0 +1,236 @@
+/* The user calls on a connection, RFC 9293 section 3.10.2 to 3.10.6. */
+#include <string.h>
+
+#include "refstack/host.h"
+
+/* What a user hears of a connection that has ended. */
+static int ended(const struct tcb *t, int otherwise)
+{
+    return t->error ? t->error : otherwise;
+}
+
+int rs_send(struct rs_host *h, int conn, const void *data, size_t len, unsigned flags, rs_time now)
+{
+    struct tcb *t = tcb_of_handle(h, conn);
+
+    h->now = now;
+    if (!t)
+        return RS_ENOCONN;
+    if (t->state == RS_CLOSED)
+        return ended(t, RS_ECLOSING);
+    if (t->closing)
+        return RS_ECLOSING;
+    /* "Change the connection from passive to active" when the remote socket is known. */
+    if (t->state == RS_LISTEN) {
+        const struct rs_endpoint remote = t->remote;
+        if (t->stays || t->any_remote)
+            return RS_EINVAL;
+        const int error = rs_open_from_listen(h, conn, &remote, now);
+        if (error < 0)
+            return error;
+    }
+    const uint32_t room = t->cfg.snd_buf > t->sendq.len ? t->cfg.snd_buf - t->sendq.len : 0;
+    const uint32_t n = len < room ? (uint32_t)len : room;
+    const uint32_t taken = chain_append(&h->pool, &t->sendq, data, n);
+    if (taken == 0)
+        return len == 0 ? 0 : RS_EAGAIN;
+    if (!(flags & RS_MORE))
+        t->push_seq = sendq_end(t);
+    if (flags & RS_URGENT)
+        t->snd_up = sendq_end(t);
+    tcb_ready(h, t);
+    return (int)taken;
+}
+
+int rs_receive(struct rs_host *h, int conn, void *buf, size_t cap, rs_time now)
+{
+    struct tcb *t = tcb_of_handle(h, conn);
+
+    h->now = now;
+    if (!t)
+        return RS_ENOCONN;
+    if (t->state == RS_LISTEN)
+        return t->stays ? RS_ENOTCONN : RS_EAGAIN;
+    const uint32_t most = cap < INT32_MAX ? (uint32_t)cap : INT32_MAX;
+    const uint32_t n = t->deaf ? 0 : recvq_read(&h->pool, &t->recvq, buf, most);
+    if (n > 0) {
+        window_update(h, t);
+        return (int)n;
+    }
+    if (t->fin_taken || t->deaf)
+        return 0;
+    if (t->state == RS_CLOSED)
+        return ended(t, RS_ECLOSING);
+    return RS_EAGAIN;
+}
+
+/* Section 3.10.4, CLOSE, by state. */
+static int close_sending(struct rs_host *h, struct tcb *t)
+{
+    switch (t->state) {
+    case RS_CLOSED:
+        return ended(t, RS_ECLOSING);
+    case RS_LISTEN:
+    case RS_SYN_SENT:
+        tcb_flush(h, t);
+        tcb_closed(h, t, 0);
+        return 0;
+    case RS_SYN_RECEIVED:
+        t->closing = true;
+        /* With nothing to send the FIN goes at once; else after ESTABLISHED. */
+        if (t->sendq.len == 0 && t->snd_nxt != t->iss) {
+            cc_init(t);
+            tcb_set_state(h, t, RS_FIN_WAIT_1);
+        }
+        break;
+    case RS_ESTABLISHED:
+        t->closing = true;
+        tcb_set_state(h, t, RS_FIN_WAIT_1);
+        break;
+    case RS_CLOSE_WAIT: /* LAST-ACK once the FIN is sent */
+        if (t->closing)
+            return RS_ECLOSING;
+        t->closing = true;
+        break;
+    default:
+        return RS_ECLOSING;
+    }
+    tcb_ready(h, t);
+    return 0;
+}
+
+/* A listener that goes takes with it what nobody has accepted. */
+static void close_listener(struct rs_host *h, struct tcb *l)
+{
+    for (uint32_t i = 0; l->backlog > 0 && i < h->tcb_fresh; i++) {
+        struct tcb *t = &h->tcb[i];
+        if (!t->in_use || t->parent != l->index)
+            continue;
+        reset_send(h, t, t->snd_nxt, true);
+        tcb_flush(h, t);
+        tcb_closed(h, t, RS_EABORTED);
+    }
+}
+
+int rs_close(struct rs_host *h, int conn, rs_time now)
+{
+    struct tcb *t = tcb_of_handle(h, conn);
+
+    h->now = now;
+    if (!t)
+        return RS_ENOCONN;
+    if (t->stays)
+        close_listener(h, t);
+    return close_sending(h, t);
+}
+
+/* Section 3.10.5, ABORT. */
+int rs_abort(struct rs_host *h, int conn, rs_time now)
+{
+    struct tcb *t = tcb_of_handle(h, conn);
+
+    h->now = now;
+    if (!t)
+        return RS_ENOCONN;
+    if (t->stays)
+        close_listener(h, t);
+    const bool rst = t->state >= RS_SYN_RECEIVED && t->state <= RS_CLOSE_WAIT;
+    if (rst)
+        reset_send(h, t, t->snd_nxt, false);
+    t->user = false;
+    tcb_flush(h, t);
+    if (t->state == RS_CLOSED)
+        tcb_free(h, t);
+    else
+        tcb_closed(h, t, RS_EABORTED);
+    return 0;
+}
+
+int rs_release(struct rs_host *h, int conn, rs_time now)
+{
+    struct tcb *t = tcb_of_handle(h, conn);
+
+    h->now = now;
+    if (!t)
+        return RS_ENOCONN;
+    /* Octets the user never read are lost: the peer is told by RST (SHLD-3). */
+    if (t->state >= RS_ESTABLISHED && recvq_highest(&h->pool, &t->recvq) != t->recvq.user) {
+        reset_send(h, t, t->snd_nxt, true);
+        t->user = false;
+        tcb_flush(h, t);
+        tcb_closed(h, t, RS_EABORTED);
+        return 0;
+    }
+    if (!t->closing && t->state != RS_CLOSED)
+        rs_close(h, conn, now);
+    t->user = false;
+    t->released = true;
+    if (t->state == RS_CLOSED)
+        tcb_free(h, t);
+    else if (t->state == RS_FIN_WAIT_2 && t->cfg.fin_wait_2)
+        tcb_arm(h, t, RS_TIMER_FIN_WAIT_2, now + t->cfg.fin_wait_2);
+    return 0;
+}
+
+int rs_shutdown_receive(struct rs_host *h, int conn, rs_time now)
+{
+    struct tcb *t = tcb_of_handle(h, conn);
+
+    h->now = now;
+    if (!t)
+        return RS_ENOCONN;
+    if (t->state < RS_SYN_SENT)
+        return RS_ENOTCONN;
+    t->deaf = true;
+    chain_drop(&h->pool, &t->recvq.chain, recvq_readable(&t->recvq));
+    t->recvq.user = t->recvq.nxt;
+    window_update(h, t);
+    return 0;
+}
+
+unsigned rs_ready(const struct rs_host *h, int conn)
+{
+    const struct tcb *t = tcb_of_handle(h, conn);
+    unsigned ready = 0;
+
+    if (!t)
+        return 0;
+    if (t->state == RS_CLOSED)
+        return RS_READABLE | RS_WRITABLE | RS_ENDED;
+    if (t->stays)
+        return t->accept_head != TCB_NONE ? RS_READABLE : 0;
+    if (recvq_readable(&t->recvq) > 0 || t->fin_taken || t->deaf)
+        ready |= RS_READABLE;
+    if (synchronized(t) && !t->closing && t->sendq.len < t->cfg.snd_buf &&
+        (h->pool.used < h->pool.n))
+        ready |= RS_WRITABLE;
+    return ready;
+}
+
+int rs_set(struct rs_host *h, int conn, const struct rs_tcp_config *c, rs_time now)
+{
+    struct tcb *t = tcb_of_handle(h, conn);
+
+    h->now = now;
+    if (!t)
+        return RS_ENOCONN;
+    if (c->snd_buf == 0 || c->rcv_buf == 0 || c->snd_buf > 1u << 30 || c->rcv_buf > 1u << 30 ||
+        c->rto_min == 0 || c->rto_max < c->rto_min)
+        return RS_EINVAL;
+    t->cfg = *c;
+    tcb_disarm(h, t, RS_TIMER_KEEPALIVE);
+    tcb_disarm(h, t, RS_TIMER_USER);
+    if (t->state >= RS_SYN_SENT && t->state != RS_TIME_WAIT)
+        tcb_retime(h, t);
+    return 0;
+}
+
+int rs_get(const struct rs_host *h, int conn, struct rs_tcp_config *c)
+{
+    const struct tcb *t = tcb_of_handle(h, conn);
+
+    if (!t)
+        return RS_ENOCONN;
+    *c = t->cfg;
+    return 0;
+}

@@ -1,0 +1,161 @@
+/* OPEN and STATUS, RFC 9293 sections 3.10.1 and 3.10.6. */
+#include "refstack/host.h"
+
+/* MUST-44, MUST-45: an unspecified local address becomes the host's and stays. */
+static int local_address(const struct rs_host *h, const struct rs_endpoint *asked,
+                         struct rs_endpoint *local)
+{
+    local->port = asked->port;
+    local->addr = asked->addr.version ? asked->addr : h->cfg.addr;
+    return rs_addr_eq(&local->addr, &h->cfg.addr) ? 0 : RS_EINVAL;
+}
+
+static void go_active(struct rs_host *h, struct tcb *t)
+{
+    options_offer(h, t);
+    tcb_set_state(h, t, RS_SYN_SENT);
+    tcp_start(h, t);
+}
+
+int rs_open_active(struct rs_host *h, const struct rs_endpoint *asked,
+                   const struct rs_endpoint *remote, rs_time now)
+{
+    struct rs_endpoint local;
+
+    h->now = now;
+    /* MUST-46: no OPEN to an address that is not one host's. */
+    if (local_address(h, asked, &local) < 0 || remote->port == 0 ||
+        !ip_is_unicast(h, &remote->addr) || rs_addr_eq(&remote->addr, &h->cfg.addr))
+        return RS_EINVAL;
+    if (local.port == 0) {
+        local.port = port_choose(h, &local, remote);
+        if (local.port == 0)
+            return RS_ENORES;
+    }
+    if (tcb_find(h, &local, remote))
+        return RS_EEXIST;
+    struct tcb *t = tcb_new(h, &local, remote);
+    if (!t)
+        return RS_ENORES;
+    t->user = true;
+    go_active(h, t);
+    return tcb_handle(t);
+}
+
+static int open_listening(struct rs_host *h, const struct rs_endpoint *local,
+                          const struct rs_endpoint *remote, bool stays)
+{
+    static const struct rs_endpoint any;
+    const struct rs_endpoint *peer = remote ? remote : &any;
+    struct rs_endpoint mine;
+
+    if (local->port == 0 || local_address(h, local, &mine) < 0 ||
+        (peer->addr.version != 0) != (peer->port != 0))
+        return RS_EINVAL;
+    if (peer->port && !ip_is_unicast(h, &peer->addr))
+        return RS_EINVAL;
+    /* An unspecified address is kept so: the connection takes the one it is called by. */
+    mine.addr = local->addr;
+    if (tcb_find(h, &mine, peer))
+        return RS_EEXIST;
+    struct tcb *t = tcb_new(h, &mine, peer);
+    if (!t)
+        return RS_ENORES;
+    t->user = true;
+    t->passive = true;
+    t->stays = stays;
+    t->any_local = mine.addr.version == 0;
+    t->any_remote = peer->port == 0;
+    tcb_set_state(h, t, RS_LISTEN);
+    return tcb_handle(t);
+}
+
+int rs_open_passive(struct rs_host *h, const struct rs_endpoint *local,
+                    const struct rs_endpoint *remote, rs_time now)
+{
+    h->now = now;
+    return open_listening(h, local, remote, false);
+}
+
+int rs_listen(struct rs_host *h, const struct rs_endpoint *local, rs_time now)
+{
+    h->now = now;
+    return open_listening(h, local, NULL, true);
+}
+
+int rs_open_from_listen(struct rs_host *h, int conn, const struct rs_endpoint *remote, rs_time now)
+{
+    struct tcb *t = tcb_of_handle(h, conn);
+    struct rs_endpoint local;
+
+    h->now = now;
+    if (!t)
+        return RS_ENOCONN;
+    if (t->state != RS_LISTEN || t->stays)
+        return RS_EEXIST;
+    if (local_address(h, &t->local, &local) < 0 || remote->port == 0 ||
+        !ip_is_unicast(h, &remote->addr) || rs_addr_eq(&remote->addr, &h->cfg.addr))
+        return RS_EINVAL;
+    const struct tcb *other = tcb_find(h, &local, remote);
+    if (other && other != t)
+        return RS_EEXIST;
+    tcb_rehash(h, t, &local, remote);
+    t->passive = false;
+    go_active(h, t);
+    return 0;
+}
+
+static void status_of_queues(const struct tcb *t, struct rs_status *s)
+{
+    const uint32_t fin = t->fin_sent && t->snd_una != t->snd_nxt ? 1 : 0;
+
+    s->snd_queued = t->sendq.len + fin;
+    s->rcv_queued = recvq_readable(&t->recvq);
+    s->urgent = synchronized(t) && seq_gt(t->rcv_up, t->recvq.user);
+    s->urgent_left = s->urgent ? t->rcv_up - t->recvq.user : 0;
+}
+
+int rs_status(struct rs_host *h, int conn, struct rs_status *s)
+{
+    struct tcb *t = tcb_of_handle(h, conn);
+
+    if (!t)
+        return RS_ENOCONN;
+    *s = (struct rs_status){
+        .state = t->state,
+        .error = t->error,
+        .soft_error = t->soft_error,
+        .passive = t->passive,
+        .eof = t->fin_taken,
+        .local = t->local,
+        .remote = t->remote,
+        .iss = t->iss,
+        .snd_una = t->snd_una,
+        .snd_nxt = t->snd_nxt,
+        .snd_up = t->snd_up,
+        .snd_wl1 = t->snd_wl1,
+        .snd_wl2 = t->snd_wl2,
+        .irs = t->irs,
+        .rcv_nxt = rcv_nxt(t),
+        .rcv_up = t->rcv_up,
+        .snd_wnd = t->snd_wnd,
+        .rcv_wnd = t->state > RS_SYN_SENT ? rcv_wnd(t) : 0,
+        .snd_wscale = t->snd_wscale,
+        .rcv_wscale = t->rcv_wscale,
+        .ts_on = t->ts_on,
+        .sack_on = t->sack_on,
+        .wscale_on = t->wscale_on,
+        .smss = t->smss,
+        .rmss = t->rmss,
+        .cwnd = t->cwnd,
+        .ssthresh = t->ssthresh,
+        .srtt = t->srtt,
+        .rttvar = t->rttvar,
+        .rto = t->rto,
+        .retransmits = t->retransmits,
+        .total_retransmits = t->total_retransmits,
+    };
+    status_of_queues(t, s);
+    t->soft_error = 0;
+    return 0;
+}
