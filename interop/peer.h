@@ -1,0 +1,61 @@
+/* One live end of an interop case: a stack and the user calls a case makes on it.
+ *
+ * A case names its connections 0, 1, ...; connection n has a port of its own at either end, so that
+ * both ends know its four-tuple before it exists. A new kind of peer is one table of functions. */
+#ifndef INTEROP_PEER_H
+#define INTEROP_PEER_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "harness/diag.h"
+#include "refstack/refstack.h"
+
+enum { PEER_CONNS = 4 };
+
+struct peer;
+
+/* Calls return 0 or a count, or a negative enum rs_error, whatever the stack's own words are. */
+struct peer_ops {
+    const char *name; /* as in the matrix: "refstack", "linux" */
+    int (*open_active)(struct peer *, unsigned conn);
+    int (*open_passive)(struct peer *, unsigned conn);
+    int (*send)(struct peer *, unsigned conn, const void *, size_t);
+    int (*receive)(struct peer *, unsigned conn, void *, size_t); /* 0: the peer's end */
+    int (*close)(struct peer *, unsigned conn); /* no more SEND; RECEIVE goes on */
+    int (*abort)(struct peer *, unsigned conn);
+    int (*release)(struct peer *, unsigned conn); /* the user lets go */
+    enum rs_state (*state)(struct peer *, unsigned conn); /* CLOSED also when there is none */
+    /* Adds what to sleep on while a call cannot be completed; returns how many. */
+    unsigned (*sleep_on)(struct peer *, unsigned conn, bool sending, struct pollfd *);
+};
+
+struct peer {
+    const struct peer_ops *ops;
+    struct rs_endpoint local[PEER_CONNS];
+    struct rs_endpoint remote[PEER_CONNS];
+};
+
+/* refstack; the host is the caller's. */
+struct host_peer {
+    struct peer peer;
+    struct rs_host *host;
+    int handle[PEER_CONNS];
+};
+void host_peer_init(struct host_peer *, struct rs_host *);
+
+/* The kernel of the namespace the process is in. */
+struct kernel_peer {
+    struct peer peer;
+    struct diag diag;
+    int listener[PEER_CONNS];
+    int fd[PEER_CONNS];
+    bool connecting[PEER_CONNS];
+};
+/* 0 or a negative errno. */
+int kernel_peer_init(struct kernel_peer *);
+void kernel_peer_free(struct kernel_peer *);
+
+#endif

@@ -1,0 +1,122 @@
+#include "interop/peer.h"
+
+#include "harness/pump.h"
+
+static struct host_peer *host_of(struct peer *p)
+{
+    return (struct host_peer *)(void *)p; /* peer is its first member */
+}
+
+static int keep(struct peer *p, unsigned conn, int handle)
+{
+    if (handle < 0)
+        return handle;
+    host_of(p)->handle[conn] = handle;
+    return 0;
+}
+
+static int host_open_active(struct peer *p, unsigned conn)
+{
+    return keep(p, conn, rs_open_active(host_of(p)->host, &p->local[conn], &p->remote[conn],
+                                        pump_now()));
+}
+
+static int host_open_passive(struct peer *p, unsigned conn)
+{
+    const struct rs_endpoint anyone = { .port = 0 };
+    return keep(p, conn,
+                rs_open_passive(host_of(p)->host, &p->local[conn], &anyone, pump_now()));
+}
+
+static int host_send(struct peer *p, unsigned conn, const void *octets, size_t len)
+{
+    struct host_peer *h = host_of(p);
+    return rs_send(h->host, h->handle[conn], octets, len, RS_PUSH, pump_now());
+}
+
+static int host_receive(struct peer *p, unsigned conn, void *octets, size_t cap)
+{
+    struct host_peer *h = host_of(p);
+    return rs_receive(h->host, h->handle[conn], octets, cap, pump_now());
+}
+
+static int host_close(struct peer *p, unsigned conn)
+{
+    struct host_peer *h = host_of(p);
+    return rs_close(h->host, h->handle[conn], pump_now());
+}
+
+static int host_abort(struct peer *p, unsigned conn)
+{
+    struct host_peer *h = host_of(p);
+    int rc = rs_abort(h->host, h->handle[conn], pump_now());
+    h->handle[conn] = -1;
+    return rc;
+}
+
+/* What a released connection does afterwards is still its state: the handle is found again by its
+ * four-tuple. */
+static int host_release(struct peer *p, unsigned conn)
+{
+    struct host_peer *h = host_of(p);
+    int rc = rs_release(h->host, h->handle[conn], pump_now());
+    h->handle[conn] = -1;
+    return rc;
+}
+
+struct search {
+    struct peer *p;
+    unsigned conn;
+    enum rs_state state;
+};
+
+static void match_tuple(void *arg, int handle)
+{
+    struct search *s = arg;
+    struct rs_status status;
+    if (rs_status(host_of(s->p)->host, handle, &status) == 0 &&
+        status.local.port == s->p->local[s->conn].port &&
+        status.remote.port == s->p->remote[s->conn].port)
+        s->state = status.state;
+}
+
+static enum rs_state host_state(struct peer *p, unsigned conn)
+{
+    struct host_peer *h = host_of(p);
+    struct rs_status status;
+    if (h->handle[conn] >= 0)
+        return rs_status(h->host, h->handle[conn], &status) == 0 ? status.state : RS_CLOSED;
+    struct search s = { .p = p, .conn = conn, .state = RS_CLOSED };
+    rs_each(h->host, match_tuple, &s);
+    return s.state;
+}
+
+static unsigned host_sleep_on(struct peer *p, unsigned conn, bool sending, struct pollfd *fds)
+{
+    (void)p;
+    (void)conn;
+    (void)sending;
+    (void)fds;
+    return 0; /* only a frame or a timer changes anything, and the pump waits for those */
+}
+
+static const struct peer_ops host_ops = {
+    .name = "refstack",
+    .open_active = host_open_active,
+    .open_passive = host_open_passive,
+    .send = host_send,
+    .receive = host_receive,
+    .close = host_close,
+    .abort = host_abort,
+    .release = host_release,
+    .state = host_state,
+    .sleep_on = host_sleep_on,
+};
+
+void host_peer_init(struct host_peer *h, struct rs_host *host)
+{
+    h->peer.ops = &host_ops;
+    h->host = host;
+    for (unsigned i = 0; i < PEER_CONNS; i++)
+        h->handle[i] = -1;
+}

@@ -1,0 +1,241 @@
+#include "interop/peer.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "harness/pump.h"
+
+static struct kernel_peer *kernel_of(struct peer *p)
+{
+    return (struct kernel_peer *)(void *)p; /* peer is its first member */
+}
+
+static int error_of(int error)
+{
+    switch (error) {
+    case EAGAIN:
+    case EINPROGRESS:
+    case EALREADY:
+        return RS_EAGAIN;
+    case ECONNRESET:
+        return RS_ERESET;
+    case ECONNREFUSED:
+        return RS_EREFUSED;
+    case ETIMEDOUT:
+        return RS_ETIMEOUT;
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+        return RS_EUNREACH;
+    case EPIPE:
+        return RS_ECLOSING;
+    case ENOTCONN:
+        return RS_ENOTCONN;
+    case EADDRINUSE:
+        return RS_EEXIST;
+    case EBADF:
+        return RS_ENOCONN;
+    case ENOMEM:
+    case ENOBUFS:
+    case EMFILE:
+        return RS_ENORES;
+    default:
+        return RS_EINVAL;
+    }
+}
+
+static struct sockaddr_in sockaddr_of(const struct rs_endpoint *e)
+{
+    struct sockaddr_in s = { .sin_family = AF_INET, .sin_port = htons(e->port) };
+    memcpy(&s.sin_addr, e->addr.octet, 4);
+    return s;
+}
+
+/* A non-blocking socket bound to the connection's own port. */
+static int bound_socket(struct peer *p, unsigned conn)
+{
+    struct sockaddr_in local = sockaddr_of(&p->local[conn]);
+    int one = 1;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return error_of(errno);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(fd, (struct sockaddr *)&local, sizeof local) < 0) {
+        int rc = error_of(errno);
+        close(fd);
+        return rc;
+    }
+    return fd;
+}
+
+static int kernel_open_active(struct peer *p, unsigned conn)
+{
+    struct kernel_peer *k = kernel_of(p);
+    struct sockaddr_in remote = sockaddr_of(&p->remote[conn]);
+    int fd = bound_socket(p, conn);
+    if (fd < 0)
+        return fd;
+    k->fd[conn] = fd;
+    k->connecting[conn] = true;
+    if (connect(fd, (struct sockaddr *)&remote, sizeof remote) < 0 && errno != EINPROGRESS)
+        return error_of(errno);
+    return 0;
+}
+
+static int kernel_open_passive(struct peer *p, unsigned conn)
+{
+    struct kernel_peer *k = kernel_of(p);
+    int fd = bound_socket(p, conn);
+    if (fd < 0)
+        return fd;
+    if (listen(fd, 8) < 0) {
+        close(fd);
+        return error_of(errno);
+    }
+    k->listener[conn] = fd;
+    return 0;
+}
+
+/* The RFC's passive OPEN is for one connection: once that is there, the listener goes. */
+static int accepted(struct kernel_peer *k, unsigned conn)
+{
+    if (k->fd[conn] >= 0 || k->listener[conn] < 0)
+        return k->fd[conn];
+    int fd = accept4(k->listener[conn], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    close(k->listener[conn]);
+    k->listener[conn] = -1;
+    k->fd[conn] = fd;
+    return fd;
+}
+
+/* The socket, or a negative enum rs_error while there is none. */
+static int connected(struct peer *p, unsigned conn)
+{
+    struct kernel_peer *k = kernel_of(p);
+    int fd = accepted(k, conn);
+    if (fd < 0)
+        return k->listener[conn] >= 0 ? RS_EAGAIN : RS_ENOCONN;
+    int error = 0;
+    socklen_t len = sizeof error;
+    if (k->connecting[conn] && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error) {
+        k->connecting[conn] = false;
+        return error_of(error);
+    }
+    return fd;
+}
+
+static int kernel_send(struct peer *p, unsigned conn, const void *octets, size_t len)
+{
+    int fd = connected(p, conn);
+    if (fd < 0)
+        return fd;
+    ssize_t n = send(fd, octets, len, MSG_NOSIGNAL);
+    if (n >= 0)
+        return (int)n;
+    return kernel_of(p)->connecting[conn] && errno == EPIPE ? RS_EAGAIN : error_of(errno);
+}
+
+static int kernel_receive(struct peer *p, unsigned conn, void *octets, size_t cap)
+{
+    int fd = connected(p, conn);
+    if (fd < 0)
+        return fd;
+    ssize_t n = recv(fd, octets, cap, 0);
+    return n >= 0 ? (int)n : error_of(errno);
+}
+
+static void drop_sockets(struct kernel_peer *k, unsigned conn)
+{
+    if (k->fd[conn] >= 0)
+        close(k->fd[conn]);
+    if (k->listener[conn] >= 0)
+        close(k->listener[conn]);
+    k->fd[conn] = k->listener[conn] = -1;
+}
+
+/* CLOSE.  A listener or a connection that was never one is deleted; shutdown does the rest. */
+static int kernel_close(struct peer *p, unsigned conn)
+{
+    struct kernel_peer *k = kernel_of(p);
+    int fd = accepted(k, conn);
+    if (fd < 0 && k->listener[conn] < 0)
+        return RS_ENOCONN;
+    enum rs_state state = p->ops->state(p, conn);
+    if (fd < 0 || state == RS_SYN_SENT) {
+        drop_sockets(k, conn);
+        return 0;
+    }
+    return shutdown(fd, SHUT_WR) < 0 ? error_of(errno) : 0;
+}
+
+static int kernel_abort(struct peer *p, unsigned conn)
+{
+    struct kernel_peer *k = kernel_of(p);
+    const struct linger hard = { .l_onoff = 1, .l_linger = 0 };
+    int fd = accepted(k, conn);
+    if (fd >= 0)
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    drop_sockets(k, conn);
+    return 0;
+}
+
+static int kernel_release(struct peer *p, unsigned conn)
+{
+    accepted(kernel_of(p), conn);
+    drop_sockets(kernel_of(p), conn);
+    return 0;
+}
+
+static enum rs_state kernel_state(struct peer *p, unsigned conn)
+{
+    struct kernel_peer *k = kernel_of(p);
+    struct diag_socket s;
+    if (diag_find(&k->diag, &p->local[conn], &p->remote[conn], &s) == 0)
+        return s.state;
+    return k->listener[conn] >= 0 ? RS_LISTEN : RS_CLOSED;
+}
+
+static unsigned kernel_sleep_on(struct peer *p, unsigned conn, bool sending, struct pollfd *fds)
+{
+    struct kernel_peer *k = kernel_of(p);
+    int fd = k->fd[conn] >= 0 ? k->fd[conn] : k->listener[conn];
+    if (fd < 0)
+        return 0;
+    *fds = (struct pollfd){ .fd = fd,
+                            .events = sending && k->fd[conn] >= 0 ? POLLOUT : POLLIN };
+    return 1;
+}
+
+static const struct peer_ops kernel_ops = {
+    .name = "linux",
+    .open_active = kernel_open_active,
+    .open_passive = kernel_open_passive,
+    .send = kernel_send,
+    .receive = kernel_receive,
+    .close = kernel_close,
+    .abort = kernel_abort,
+    .release = kernel_release,
+    .state = kernel_state,
+    .sleep_on = kernel_sleep_on,
+};
+
+int kernel_peer_init(struct kernel_peer *k)
+{
+    k->peer.ops = &kernel_ops;
+    for (unsigned i = 0; i < PEER_CONNS; i++) {
+        k->fd[i] = k->listener[i] = -1;
+        k->connecting[i] = false;
+    }
+    return diag_open(&k->diag);
+}
+
+void kernel_peer_free(struct kernel_peer *k)
+{
+    for (unsigned i = 0; i < PEER_CONNS; i++)
+        drop_sockets(k, i);
+    diag_close(&k->diag);
+}
