@@ -2,7 +2,7 @@
 #include "refstack/host.h"
 
 /* Section 3.10.7.1, CLOSED: everything but a RST is answered by one. */
-static enum rs_reason arrives_closed(struct rs_host *h, const struct ip4_hdr *ip,
+static enum rs_reason arrives_closed(struct rs_host *h, const struct datagram *ip,
                                      const struct tcp_seg *seg)
 {
     reset_reply(h, ip, seg);
@@ -44,7 +44,7 @@ static struct tcb *connection_for(struct rs_host *h, struct tcb *l, const struct
 }
 
 /* Section 3.10.7.2, LISTEN. */
-static enum rs_reason arrives_listen(struct rs_host *h, struct tcb *l, const struct ip4_hdr *ip,
+static enum rs_reason arrives_listen(struct rs_host *h, struct tcb *l, const struct datagram *ip,
                                      const struct tcp_seg *seg, const struct tcp_opts *o)
 {
     const struct rs_endpoint local = { .addr = ip->dst, .port = seg->dst_port };
@@ -84,7 +84,7 @@ static void set_iss(struct tcb *t, uint32_t iss)
 }
 
 /* MAY-2: the new connection's numbers lie above all that the old one used. */
-bool reopen_time_wait(struct rs_host *h, struct tcb *t, const struct ip4_hdr *ip,
+bool reopen_time_wait(struct rs_host *h, struct tcb *t, const struct datagram *ip,
                       const struct tcp_seg *seg, const struct tcp_opts *o)
 {
     const uint32_t used = t->snd_nxt;
@@ -154,7 +154,7 @@ static enum rs_reason syn_acknowledged(struct rs_host *h, struct tcb *t, const s
 }
 
 /* Section 3.10.7.3, SYN-SENT. */
-static enum rs_reason arrives_syn_sent(struct rs_host *h, struct tcb *t, const struct ip4_hdr *ip,
+static enum rs_reason arrives_syn_sent(struct rs_host *h, struct tcb *t, const struct datagram *ip,
                                        const struct tcp_seg *seg, const struct tcp_opts *o)
 {
     const bool ack = (seg->flags & TCP_ACK) != 0;
@@ -186,7 +186,7 @@ static enum rs_reason arrives_syn_sent(struct rs_host *h, struct tcb *t, const s
     return RS_REASON_ACCEPTED;
 }
 
-static enum rs_reason arrives(struct rs_host *h, struct tcb *t, const struct ip4_hdr *ip,
+static enum rs_reason arrives(struct rs_host *h, struct tcb *t, const struct datagram *ip,
                               struct tcp_seg *seg, const struct tcp_opts *o)
 {
     if (!t)
@@ -201,7 +201,7 @@ static enum rs_reason arrives(struct rs_host *h, struct tcb *t, const struct ip4
     }
 }
 
-static struct tcb *find_for(struct rs_host *h, const struct ip4_hdr *ip, const struct tcp_seg *seg)
+static struct tcb *find_for(struct rs_host *h, const struct datagram *ip, const struct tcp_seg *seg)
 {
     const struct rs_endpoint local = { .addr = ip->dst, .port = seg->dst_port };
     const struct rs_endpoint remote = { .addr = ip->src, .port = seg->src_port };
@@ -210,18 +210,18 @@ static struct tcb *find_for(struct rs_host *h, const struct ip4_hdr *ip, const s
     return t ? t : tcb_find_listener(h, &local, &remote);
 }
 
-void tcp_input(struct rs_host *h, const struct ip4_hdr *ip)
+void tcp_input(struct rs_host *h, const struct datagram *ip)
 {
     struct tcp_seg seg;
     struct tcp_opts o;
 
-    if (tcp_parse(&seg, ip->payload, ip->payload_len) != WIRE_OK) {
+    if (tcp_parse(&seg, ip->payload, ip->len) != WIRE_OK) {
         judged(h, NULL, NULL, RS_REASON_TCP_BAD_HEADER);
         return;
     }
     /* MUST-3. */
     if (!BUG(CHECKSUM_IGNORED) &&
-        !tcp_checksum_ok(&ip->src, &ip->dst, ip->payload, ip->payload_len)) {
+        !tcp_checksum_ok(&ip->src, &ip->dst, ip->payload, ip->len)) {
         judged(h, NULL, &seg, RS_REASON_TCP_BAD_CHECKSUM);
         return;
     }

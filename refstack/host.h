@@ -62,7 +62,9 @@ struct wheel_node *host_wheel_node(void *host, uint32_t index);
 
 /* ---- IP (ip.c) ---- */
 void ip_input(struct rs_host *, const uint8_t *p, size_t len);
-/* Writes an IPv4 header for len octets of payload; returns its length, 0 when the
+/* Octets of the header that ip_emit_header writes. */
+size_t ip_header_len(const struct rs_addr *dst);
+/* Writes an IP header for len octets of payload; returns its length, 0 when the
  * datagram is larger than the MTU or cap holds no header. */
 size_t ip_emit_header(const struct rs_host *, const struct rs_addr *src, const struct rs_addr *dst,
                       uint8_t proto, uint8_t tos, uint8_t ttl, size_t len, uint8_t *buf, size_t cap);
@@ -86,7 +88,7 @@ void outq_put(struct rs_host *, const struct rs_addr *dst, const uint8_t *head, 
               const uint8_t *body, size_t body_len);
 
 /* ---- ICMP (icmp.c) ---- */
-void icmp_input(struct rs_host *, const struct ip4_hdr *);
+void icmp_input(struct rs_host *, const struct datagram *);
 void icmp_unreachable(struct rs_host *, const struct ip4_hdr *, const uint8_t *datagram, size_t len,
                       uint8_t code);
 

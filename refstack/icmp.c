@@ -6,7 +6,7 @@
 
 enum { QUOTED = 8 }; /* octets beyond the IP header that every ICMP error carries */
 
-static void echo_reply(struct rs_host *h, const struct ip4_hdr *ip, const struct icmp_msg *echo)
+static void echo_reply(struct rs_host *h, const struct datagram *ip, const struct icmp_msg *echo)
 {
     uint8_t head[IP4_HEADER + ICMP_HEADER];
     struct icmp_msg reply = *echo;
@@ -24,12 +24,12 @@ static void echo_reply(struct rs_host *h, const struct ip4_hdr *ip, const struct
     ip_queue(h, &ip->src, head, n + ICMP_HEADER, echo->body, echo->body_len);
 }
 
-void icmp_input(struct rs_host *h, const struct ip4_hdr *ip)
+void icmp_input(struct rs_host *h, const struct datagram *ip)
 {
     struct icmp_msg m;
 
-    if (icmp_parse(&m, ip->payload, ip->payload_len) != WIRE_OK ||
-        !icmp_checksum_ok(ip->payload, ip->payload_len)) {
+    if (icmp_parse(&m, ip->payload, ip->len) != WIRE_OK ||
+        !icmp_checksum_ok(ip->payload, ip->len)) {
         judged(h, NULL, NULL, RS_REASON_ICMP_BAD);
         return;
     }

@@ -53,15 +53,28 @@ void ip_input(struct rs_host *h, const uint8_t *p, size_t len)
         judged(h, NULL, NULL, reason);
         return;
     }
+    const struct datagram d = {
+        .src = ip.src,
+        .dst = ip.dst,
+        .tos = ip.tos,
+        .proto = ip.proto,
+        .payload = ip.payload,
+        .len = ip.payload_len,
+    };
     if (ip.proto == IP_PROTO_TCP) {
-        tcp_input(h, &ip);
+        tcp_input(h, &d);
     } else if (ip.proto == IP_PROTO_ICMP) {
-        icmp_input(h, &ip);
+        icmp_input(h, &d);
     } else {
         judged(h, NULL, NULL, RS_REASON_IP_PROTOCOL);
         icmp_unreachable(h, &ip, p, len,
                          ip.proto == IP_PROTO_UDP ? ICMP_PORT_UNREACHABLE : ICMP_PROTO_UNREACHABLE);
     }
+}
+
+size_t ip_header_len(const struct rs_addr *dst)
+{
+    return dst->version == 4 ? IP4_HEADER : 0;
 }
 
 /* Datagrams are never fragmented, so the identification says nothing (RFC 6864 section 4.1), and

@@ -10,7 +10,7 @@ enum { SMSS_FLOOR = TCP_OPT_MAX + 8 };
 /* MUST-67: what this host can receive, from the link's MTU less fixed headers (RFC 6691). */
 void options_offer(struct rs_host *h, struct tcb *t)
 {
-    const uint16_t from_mtu = (uint16_t)(h->cfg.mtu - IP4_HEADER - TCP_HEADER);
+    const uint16_t from_mtu = (uint16_t)(h->cfg.mtu - ip_header_len(&t->remote.addr) - TCP_HEADER);
 
     t->rmss = t->cfg.mss && t->cfg.mss < from_mtu ? t->cfg.mss : from_mtu;
     t->smss = t->rmss < DEFAULT_SMSS_IP4 ? t->rmss : DEFAULT_SMSS_IP4;
@@ -28,7 +28,7 @@ void options_offer(struct rs_host *h, struct tcb *t)
 void options_agree(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
                    const struct tcp_opts *o)
 {
-    const uint16_t link = (uint16_t)(h->cfg.mtu - IP4_HEADER - TCP_HEADER);
+    const uint16_t link = (uint16_t)(h->cfg.mtu - ip_header_len(&t->remote.addr) - TCP_HEADER);
     const uint16_t said = o->has_mss ? o->mss : DEFAULT_SMSS_IP4;
 
     t->smss = said < t->cfg.min_mss ? t->cfg.min_mss : said;

@@ -264,10 +264,12 @@ void challenge_ack(struct rs_host *h, struct tcb *t)
     tcb_ready(h, t);
 }
 
+enum { RST_MAX = 40 + TCP_HEADER }; /* with the larger IP header */
+
 static void queue_reset(struct rs_host *h, const struct rs_endpoint *local,
                         const struct rs_endpoint *remote, const struct tcp_seg *rst)
 {
-    uint8_t buf[IP4_HEADER + TCP_HEADER];
+    uint8_t buf[RST_MAX];
     const size_t ip = ip_emit_header(h, &local->addr, &remote->addr, IP_PROTO_TCP, h->cfg.tcp.tos,
                                      h->cfg.tcp.ttl, TCP_HEADER, buf, sizeof buf);
     const size_t tcp = tcp_emit_sum(rst, &local->addr, &remote->addr, buf + ip, sizeof buf - ip);
@@ -275,7 +277,7 @@ static void queue_reset(struct rs_host *h, const struct rs_endpoint *local,
 }
 
 /* RFC 9293 section 3.5.2 group 1: what is answered to a segment that belongs to no connection. */
-void reset_reply(struct rs_host *h, const struct ip4_hdr *ip, const struct tcp_seg *seg)
+void reset_reply(struct rs_host *h, const struct datagram *ip, const struct tcp_seg *seg)
 {
     const struct rs_endpoint local = { .addr = ip->dst, .port = seg->dst_port };
     const struct rs_endpoint remote = { .addr = ip->src, .port = seg->src_port };

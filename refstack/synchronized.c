@@ -208,7 +208,7 @@ static bool newer_incarnation(const struct tcb *t, const struct tcp_seg *seg,
 
 /* Fifth, in SYN-RECEIVED. */
 static enum rs_reason ack_in_syn_received(struct rs_host *h, struct tcb *t,
-                                          const struct ip4_hdr *ip, const struct tcp_seg *seg,
+                                          const struct datagram *ip, const struct tcp_seg *seg,
                                           const struct tcp_opts *o)
 {
     if (seq_le(seg->ack, t->snd_una) || seq_gt(seg->ack, t->snd_nxt)) {
@@ -334,7 +334,7 @@ static bool fin_acknowledged(struct rs_host *h, struct tcb *t)
     }
 }
 
-static enum rs_reason check_ack(struct rs_host *h, struct tcb *t, const struct ip4_hdr *ip,
+static enum rs_reason check_ack(struct rs_host *h, struct tcb *t, const struct datagram *ip,
                                 const struct tcp_seg *seg, const struct tcp_opts *o)
 {
     if (!(seg->flags & TCP_ACK))
@@ -347,7 +347,7 @@ static enum rs_reason check_ack(struct rs_host *h, struct tcb *t, const struct i
     return ack_in_established(h, t, seg, o);
 }
 
-enum rs_reason arrives_synchronized(struct rs_host *h, struct tcb *t, const struct ip4_hdr *ip,
+enum rs_reason arrives_synchronized(struct rs_host *h, struct tcb *t, const struct datagram *ip,
                                     struct tcp_seg *seg, const struct tcp_opts *o)
 {
     enum rs_reason reason;

@@ -12,6 +12,15 @@
 
 #define TCB_NONE UINT32_MAX
 
+/* A datagram for us, of either IP version, as the transports see it. */
+struct datagram {
+    struct rs_addr src, dst;
+    uint8_t tos; /* Diffserv and ECN */
+    uint8_t proto;
+    const uint8_t *payload;
+    size_t len;
+};
+
 /* A place in one of the host's lists of TCBs: those with something to send, a listener's
  * connections to accept. */
 struct tcb_link {
@@ -181,7 +190,7 @@ size_t tcp_output(struct rs_host *, struct tcb *, uint8_t *buf, size_t cap);
 uint16_t rcv_window_field(struct tcb *, bool syn);
 void window_update(struct rs_host *, struct tcb *); /* after RECEIVE */
 void challenge_ack(struct rs_host *, struct tcb *);
-void reset_reply(struct rs_host *, const struct ip4_hdr *, const struct tcp_seg *);
+void reset_reply(struct rs_host *, const struct datagram *, const struct tcp_seg *);
 void reset_send(struct rs_host *, struct tcb *, uint32_t seq, bool with_ack);
 
 /* ---- segment arrives ---- */
@@ -189,10 +198,10 @@ void reset_send(struct rs_host *, struct tcb *, uint32_t seq, bool with_ack);
 void tcp_start(struct rs_host *, struct tcb *);
 void tcp_established(struct rs_host *, struct tcb *, const struct tcp_seg *);
 /* Ends a TIME-WAIT for the SYN of a new incarnation; false when nothing listens for it. */
-bool reopen_time_wait(struct rs_host *, struct tcb *, const struct ip4_hdr *,
+bool reopen_time_wait(struct rs_host *, struct tcb *, const struct datagram *,
                       const struct tcp_seg *, const struct tcp_opts *);
-void tcp_input(struct rs_host *, const struct ip4_hdr *);
-enum rs_reason arrives_synchronized(struct rs_host *, struct tcb *, const struct ip4_hdr *,
+void tcp_input(struct rs_host *, const struct datagram *);
+enum rs_reason arrives_synchronized(struct rs_host *, struct tcb *, const struct datagram *,
                                     struct tcp_seg *, const struct tcp_opts *);
 void take_urgent(struct rs_host *, struct tcb *, const struct tcp_seg *);
 enum rs_reason take_text_and_fin(struct rs_host *, struct tcb *, const struct tcp_seg *);
