@@ -255,6 +255,9 @@ static void decode_link(struct decoder *d, struct line *l, enum rs_link link, co
         line_put(l, "ethernet type 0x%04x (%zu)", eth.type, len - ETH_HEADER);
 }
 
+/* No frame is longer: an IP datagram's 65,535 octets and the link's header. */
+enum { FRAME_MAX = 65535 + ETH_HEADER };
+
 /* A frame that was recorded in part is decoded with zeros in place of the rest, so that its
  * lengths agree; its checksums cannot be judged. */
 void decode_frame(struct decoder *d, enum rs_link link, const uint8_t *p, size_t len,
@@ -262,7 +265,7 @@ void decode_frame(struct decoder *d, enum rs_link link, const uint8_t *p, size_t
 {
     struct line l = { .text = line, .n = 0 };
     line[0] = '\0';
-    uint8_t *full = wire_len > len ? calloc(1, wire_len) : NULL;
+    uint8_t *full = wire_len > len && wire_len <= FRAME_MAX ? calloc(1, wire_len) : NULL;
     if (full && len)
         memcpy(full, p, len);
     if (full)

@@ -10,15 +10,15 @@
 
 /* ---- TAP 14 and the progress line ------------------------------------------------------- */
 
-/* A live TAP stream: each case as it ends, the plan last.  The progress line goes to stderr and
- * only when that is a terminal; it is wiped before each TAP line. */
+/* A live TAP stream: each case as it ends, the plan last.  An expected failure is TAP's TODO, an
+ * unsupported case its SKIP.  The progress line goes to stderr and only when that is a terminal;
+ * it is wiped before each TAP line. */
 struct tap {
     FILE *out;
     FILE *live; /* stderr, or NULL when it is no terminal */
     size_t done;
     size_t expected; /* 0: not known */
-    size_t bad;
-    bool quiet;      /* only what is not as expected, and the plan */
+    size_t bad; /* failed or in error */
 };
 void tap_begin(struct tap *, FILE *out, size_t expected);
 void tap_case(struct tap *, const struct result_case *);
