@@ -74,7 +74,13 @@ struct sc_option {
     } u;
 };
 
-enum { SC_MAX_OPTIONS = 40 };
+enum { SC_MAX_OPTIONS = 40, SC_ECT01 = 4 /* ECT(0) or ECT(1) */ };
+
+/* The pattern stream: octet i of what an end sends, so that a shift or a swap shows. */
+static inline uint8_t sc_pattern(uint32_t i)
+{
+    return (uint8_t)(i * 31u + (i >> 8) * 7u + 1u);
+}
 
 enum sc_malform {
     SC_BAD_CHECKSUM = 1, /* `csum` is exclusive-ored into the right checksum: 0 leaves it right */
@@ -95,9 +101,11 @@ struct sc_segment {
     bool has_wnd;
     uint16_t wnd;        /* as on the wire, or scaled where the language says so */
     uint16_t up;
-    uint8_t ecn;         /* IP ECN bits */
+    uint8_t ecn;         /* IP ECN bits, or SC_ECT01 */
     bool has_ecn;
-    uint8_t tos, ttl;    /* 0: default */
+    bool has_tos, has_flow;
+    uint8_t tos, ttl;    /* ttl 0: the default */
+    uint32_t flow;       /* IPv6 flow label */
     bool options_any;    /* `<...>` */
     uint8_t n_options;
     uint8_t malform;     /* enum sc_malform */

@@ -1,0 +1,35 @@
+/* The pieces of the grammar that the parser's files share; nobody else includes this. */
+#ifndef HARNESS_SCRIPT_GRAMMAR_H
+#define HARNESS_SCRIPT_GRAMMAR_H
+
+#include "harness/script_lex.h"
+
+struct sc_num parse_num(struct lex *);
+/* Whether a number or `*` or a base such as SND.UNA is next. */
+bool at_num(struct lex *);
+/* START:END(LEN) or START(LEN). */
+void parse_seq(struct lex *, struct sc_num *seq, uint32_t *len);
+/* What follows `<`, `>` or `A>B`; sets the event's kind. */
+void parse_packet(struct lex *, struct sc_event *, enum sc_direction);
+void parse_options(struct lex *, struct sc_segment *, enum sc_direction);
+void parse_icmp(struct lex *, struct sc_icmp *);
+const struct sc_expr *parse_expr(struct lex *);
+/* NAME ( arguments ) = result [ERRNO] [(note)] */
+void parse_call(struct lex *, struct sc_call *);
+
+/* The letter of an actor. */
+bool one_capital(struct lex_word);
+/* `<`, `>` or R>K, into the direction and actors of a fault. */
+void parse_direction(struct lex *, struct sc_fault *);
+void parse_state(struct lex *, struct sc_state *);
+void parse_fault(struct lex *, struct sc_fault *);
+void parse_user(struct lex *, struct sc_user *);
+
+/* packetdrill's words for ICMP types and codes. */
+struct icmp_word {
+    const char *word;
+    uint8_t number;
+};
+extern const struct icmp_word icmp_type_words[], icmp_code_words[];
+
+#endif
