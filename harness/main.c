@@ -1,0 +1,87 @@
+/* tcprig: finds the subcommand that was asked for and hands over to it. */
+#include <argp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/cmd.h"
+
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *does;
+};
+
+static const struct command commands[] = {
+    { "report", cmd_report, "one page out of the results of several runs" },
+};
+
+enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void print_help(FILE *to)
+{
+    fputs("Usage: tcprig COMMAND [OPTION...] [ARGUMENT...]\n"
+          "Tests TCP stacks: scripts, fuzzing, interoperation with live kernels.\n\n", to);
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].does);
+    fputs("\n  tcprig COMMAND --help   what a command takes\n"
+          "  tcprig --version        which tcprig this is\n\n"
+          "Exit status: 0 all as expected, 1 findings, 2 usage or bad input, 77 this machine\n"
+          "lacks what was asked for.\n", to);
+}
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        if (strcmp(name, commands[i].name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+/* A command's messages and usage begin with argv[0]: "tcprig run", not "run". */
+static int hand_over(const struct command *c, int argc, char **argv)
+{
+    char full[32];
+    snprintf(full, sizeof full, "tcprig %s", c->name);
+    argv[0] = full;
+    argp_err_exit_status = EXIT_USAGE;
+    return c->run(argc, argv);
+}
+
+static int unknown(const char *name)
+{
+    fprintf(stderr, "tcprig: there is no %s '%s'; tcprig --help lists what there is\n",
+            name[0] == '-' ? "option" : "command", name);
+    return EXIT_USAGE;
+}
+
+/* `tcprig help` and `tcprig help COMMAND`, for those who try that first. */
+static int help(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stdout);
+        return EXIT_AS_EXPECTED;
+    }
+    const struct command *c = find(argv[1]);
+    char option[] = "--help";
+    char *args[] = { argv[1], option, NULL };
+    return c ? hand_over(c, 2, args) : unknown(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+        return help(argc - 1, argv + 1);
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+        puts("tcprig " TCPRIG_VERSION);
+        return EXIT_AS_EXPECTED;
+    }
+    const struct command *c = find(name);
+    return c ? hand_over(c, argc - 1, argv + 1) : unknown(name);
+}
