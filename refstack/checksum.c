@@ -131,7 +131,8 @@ uint32_t csum_pseudo(const struct rs_addr *src, const struct rs_addr *dst, uint8
                      uint32_t len)
 {
     const uint8_t rest[8] = {
-        (uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len, 0, 0, 0, proto,
+        (uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len, 0, 0, 0,
+        proto,
     };
     uint32_t sum = csum_add(0, src->octet, src->version == 6 ? 16 : 4);
     sum = csum_add(sum, dst->octet, dst->version == 6 ? 16 : 4);

@@ -236,7 +236,8 @@ static void an_option_that_does_not_fit_marks_the_cursor(void **state)
 static void the_first_option_of_each_kind_counts(void **state)
 {
     uint8_t wire[] = {
-        2, 4, 1, 1, 2, 4, 2, 2, 3, 3, 1, 3, 3, 2, 28, 4, 0, 1, 28, 4, 0, 2, 34, 2, 254, 4, 0xf9, 0x89,
+        2, 4, 1, 1, 2, 4, 2, 2, 3, 3, 1, 3, 3, 2, 28, 4, 0, 1, 28, 4, 0, 2, 34, 2, 254, 4,
+        0xf9, 0x89,
     };
     struct tcp_opts opts;
     (void)state;

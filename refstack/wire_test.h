@@ -1,4 +1,4 @@
-/* Helpers shared by the tests of the wire formats: a seeded generator, and buffers at a guard page. */
+/* Helpers shared by the tests of the wire formats: a seeded generator, buffers at a guard page. */
 #ifndef REFSTACK_WIRE_TEST_H
 #define REFSTACK_WIRE_TEST_H
 
