@@ -63,7 +63,7 @@ static void flow_after(struct decode_flow *f, int from, const struct tcp_seg *se
         f->over = true;
 }
 
-/* A number in the space of end `from`, relative to its ISN where that is known; "-3" is before it. */
+/* A number in the space of end `from`, relative to its ISN where known; "-3" is before it. */
 static void put_number(struct line *l, const struct decode_flow *f, int from, uint32_t number)
 {
     if (f && f->known[from])

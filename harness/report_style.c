@@ -99,7 +99,8 @@ const char *const page_style[] = {
     ".states .edge text{paint-order:stroke;stroke:var(--panel);stroke-width:4px;stroke-linejoin:"
     "round}.states .edge .act{fill:var(--dim)}.states .edge .n{fill:var(--pass);font-weight:600}\n",
     ".states .edge.none path{stroke:var(--unsup);opacity:.55;stroke-dasharray:4 3}"
-    ".states .edge.none .head{fill:var(--unsup)}.states .edge.none text,.states .edge.none .n{fill:var(--dim)}\n",
+    ".states .edge.none .head{fill:var(--unsup)}.states .edge.none text,.states .edge.none "
+    ".n{fill:var(--dim)}\n",
     "@media(max-width:640px){main,header>div,nav>div{padding:0 12px}section{padding:14px 12px;"
     "border-radius:6px}.scroll{margin:0 -12px;padding:0 12px}.body{padding-left:0}"
     ".tile{flex-basis:90px;padding:7px 10px}.tile b{font-size:20px}td.name{min-width:150px}}\n",
