@@ -18,7 +18,7 @@ FUZZ_TARGETS := $(patsubst fuzz/%.c,%,$(wildcard fuzz/fuzz_*.c))
 # What a target links: all of refstack, the fuzz folder's shared parts, and the harness modules
 # that run in process without namespaces or devices.
 FUZZ_HARNESS := $(filter-out %_test.c,$(wildcard $(patsubst %,harness/%.c,oracle guard input_* \
-    invariants egress vnet fault wireview* script)))
+    invariants egress* vnet fault wireview* script)))
 FUZZ_LIB_SRC := $(filter-out %_test.c %_main.c fuzz/fuzz_%.c fuzz/mutate_afl.c fuzz/seedgen.c, \
     $(wildcard refstack/*.c fuzz/*.c)) $(FUZZ_HARNESS)
 FUZZ_CFLAGS := -std=gnu11 -g -O2 -I. -MMD -MP -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror \
@@ -57,9 +57,13 @@ $(eval $(call fuzz_variant,coverage,$(FUZZ_CLANG),-fprofile-instr-generate -fcov
     $(BUILD)/coverage/fuzz/replay_main.o))
 
 # AFL++ loads its mutator; it is built without instrumentation from the source that libFuzzer links.
-$(BUILD)/aflpp/mutate.so: fuzz/mutate_afl.c fuzz/mutate.c fuzz/mutate_event.c $(wildcard harness/input*.c)
+FUZZ_MUTATE_SRC := fuzz/mutate_afl.c fuzz/mutate.c fuzz/mutate_event.c \
+    $(filter-out %_test.c,$(wildcard harness/input_*.c))
+$(BUILD)/aflpp/mutate-fuzz_pair.so: FUZZ_MUTATE_FLAGS := -DMUTATE_TARGET=MUTATE_PAIR
+$(BUILD)/aflpp/mutate-%.so: $(FUZZ_MUTATE_SRC) $(wildcard fuzz/mutate*.h harness/input*.h)
 	@mkdir -p $(@D)
-	$(FUZZ_CC) $(FUZZ_CFLAGS) -fPIC -shared -o $@ $(filter-out %_test.c,$^)
+	$(FUZZ_CC) $(filter-out -MMD -MP,$(FUZZ_CFLAGS)) $(FUZZ_MUTATE_FLAGS) -fPIC -shared -o $@ \
+	    $(filter %.c,$^)
 
 # ---- make fuzz -----------------------------------------------------------------------------
 
@@ -88,8 +92,8 @@ fuzz-run-libfuzzer: $(BUILD)/libfuzzer$(if $(BUGS),-bugs)/$(T)
 
 FUZZ_AFL_ENV = AFL_NO_UI=1 AFL_NO_AFFINITY=1 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 \
     AFL_BENCH_UNTIL_CRASH=1 TCPRIG_BUG=$(BUGS) \
-    $(if $(FUZZ_MUTATES),AFL_CUSTOM_MUTATOR_LIBRARY=$(BUILD)/aflpp/mutate.so)
-fuzz-run-aflpp: $(BUILD)/aflpp$(if $(BUGS),-bugs)/$(T) $(if $(FUZZ_MUTATES),$(BUILD)/aflpp/mutate.so)
+    $(if $(FUZZ_MUTATES),AFL_CUSTOM_MUTATOR_LIBRARY=$(BUILD)/aflpp/mutate-$(T).so)
+fuzz-run-aflpp: $(BUILD)/aflpp$(if $(BUGS),-bugs)/$(T) $(if $(FUZZ_MUTATES),$(BUILD)/aflpp/mutate-$(T).so)
 	@rm -rf $(FUZZ_WORK) && mkdir -p $(FUZZ_WORK)/in $(FUZZ_FOUND)
 	@find $(FUZZ_SEEDS) -type f -exec cp {} $(FUZZ_WORK)/in/ \; 2>/dev/null || true
 	@test -n "$$(ls $(FUZZ_WORK)/in)" || printf 'seed' >$(FUZZ_WORK)/in/seed

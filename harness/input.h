@@ -4,7 +4,8 @@
  * encoding writes is canonical: it decodes to the event it was written from, and is what encoding
  * that event writes again.  Nothing is allocated; decoded events point into the octets.
  *
- *     octet 0   where the input starts: a fixed prefix of ordinary events (input_start)
+ *     octet 0   where the input starts: a fixed prefix of ordinary events (input_start); the high
+ *               bit (INPUT_RELEASE) how it ends: the user lets go and waits, or aborts
  *     octet 1   the stack's configuration, bits of enum input_config
  *     then      events: an octet with the kind (low three bits) and what follows it (high five)
  *
@@ -99,12 +100,13 @@ struct input_event {
 
 struct input_reader {
     uint8_t start;  /* below INPUT_N_STARTS */
+    bool release;   /* ends by RELEASE and time, not by ABORT */
     uint8_t config; /* bits of enum input_config */
     struct rcur prefix;
     struct rcur rest;
 };
 
-enum { INPUT_HEADER = 2 };
+enum { INPUT_HEADER = 2, INPUT_RELEASE = 0x80 };
 
 void input_open(struct input_reader *, const uint8_t *p, size_t len);
 /* The next event, the start's own first; false at the end. */

@@ -175,7 +175,7 @@ static void decode_segment(struct rcur *c, struct input_event *e, unsigned arg)
     e->ev.kind = SC_PACKET;
     e->ev.u.packet = (struct sc_packet){ .direction = SC_IN };
     seg->flags = rcur_u8(c);
-    seg->seq = (struct sc_num){ .base = SC_RCV_NXT };
+    seg->seq = (struct sc_num){ .base = SC_PEER_NXT };
     if (seg->flags & TCP_ACK)
         seg->ack = (struct sc_num){ .base = SC_SND_NXT };
     if (arg & SEG_SEQ)
@@ -302,7 +302,10 @@ void input_open(struct input_reader *r, const uint8_t *p, size_t len)
     struct rcur c = rcur_of(p, len);
     size_t start_len;
 
-    r->start = rcur_u8(&c) % INPUT_N_STARTS;
+    uint8_t first = rcur_u8(&c);
+
+    r->start = (first & (INPUT_RELEASE - 1)) % INPUT_N_STARTS;
+    r->release = first & INPUT_RELEASE;
     r->config = rcur_u8(&c);
     const uint8_t *start = input_start_octets(r->start, &start_len);
     r->prefix = rcur_of(start, start_len);

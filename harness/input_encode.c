@@ -161,7 +161,7 @@ static void encode_segment(struct wcur *w, const struct sc_packet *packet)
     unsigned more = more_of(packet);
     unsigned arg = 0;
 
-    arg |= num_is(seg->seq, SC_RCV_NXT) ? 0u : SEG_SEQ;
+    arg |= num_is(seg->seq, SC_PEER_NXT) ? 0u : SEG_SEQ;
     arg |= ack_usual ? 0u : SEG_ACK;
     arg |= seg->has_wnd ? SEG_WND : 0u;
     arg |= seg->text_len ? SEG_TEXT : 0u;
@@ -271,7 +271,7 @@ size_t input_canonical(const uint8_t *p, size_t len, uint8_t *to, size_t cap)
 
     input_open(&r, p, len);
     r.prefix = rcur_of(p, 0);
-    wcur_u8(&w, r.start);
+    wcur_u8(&w, (uint8_t)(r.start | (r.release ? INPUT_RELEASE : 0)));
     wcur_u8(&w, r.config);
     if (w.bad)
         return 0;

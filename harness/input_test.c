@@ -79,7 +79,7 @@ static void a_usual_ack_takes_two_octets(void **state)
     (void)state;
     decoded((const uint8_t[]){ 0, TCP_ACK }, 2, &e);
     assert_int_equal(e.ev.kind, SC_PACKET);
-    assert_int_equal(e.ev.u.packet.seg.seq.base, SC_RCV_NXT);
+    assert_int_equal(e.ev.u.packet.seg.seq.base, SC_PEER_NXT);
     assert_int_equal(e.ev.u.packet.seg.ack.base, SC_SND_NXT);
     assert_int_equal(encoded(&e, buf), 2);
 }

@@ -45,6 +45,7 @@
     X(reassembly_order, "RFC 9293 s3.10.7.4", "held text is sorted, apart and after RCV.NXT")      \
     X(retransmit_armed, "RFC 6298 s5.1", "something outstanding has a timer that runs")            \
     X(persist_armed, "RFC 9293 MUST-35", "text held by a zero window has a timer that runs")       \
+    X(ack_armed, "RFC 9293 MUST-40", "an ACK that is owed and not sent has a timer that runs")      \
     X(time_wait_armed, "RFC 9293 MUST-13", "TIME-WAIT ends by its 2 MSL timer")                    \
     X(timer_bound, "RFC 6298 s5.5", "no timer is further off than its rule allows")                \
     X(deadline_late, "refstack.h", "the host's deadline is no later than its earliest timer")      \

@@ -1,0 +1,269 @@
+#include "harness/egress.h"
+
+#include <string.h>
+
+#include "harness/oracle.h"
+#include "refstack/seq.h"
+
+enum { DEFAULT_MSS = 536 /* MUST-15 */, LEAST_MSS = 64 /* a stack may refuse to go below */ };
+
+void stream_fill(uint8_t *to, uint32_t at, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        to[i] = stream_octet(at + (uint32_t)i);
+}
+
+void egress_init(struct egress *e, const struct rs_endpoint *local, const struct rs_endpoint *remote,
+                 uint32_t irs, uint16_t mtu)
+{
+    uint32_t words = (e->got_end + 63) / 64;
+
+    /* Only what was used is cleared: the rest of the table is zero already. */
+    memset(e->got, 0, words * sizeof e->got[0]);
+    memset(e, 0, offsetof(struct egress, got));
+    e->local = *local;
+    e->remote = *remote;
+    e->irs = e->peer_nxt = e->rcv_nxt = irs;
+    e->rcv_edge = irs + 1;
+    e->mtu = mtu;
+}
+
+void egress_forget(struct egress *e)
+{
+    e->live = e->fin_sent = e->acked = false;
+    e->edge_known = false;
+    e->mss = 0;
+    e->has_shift = e->peer_has_shift = false;
+    e->peer_shift = 0;
+    e->peer_nxt = e->irs;
+    e->rcv_nxt = e->irs;
+    e->rcv_edge = e->irs + 1;
+}
+
+void egress_event(struct egress *e)
+{
+    e->rst_in = false;
+}
+
+/* ---- To the stack ----------------------------------------------------------------------- */
+
+static void mark(struct egress *e, uint32_t seq, uint32_t len)
+{
+    uint32_t at = seq - e->irs;
+
+    if (at >= EGRESS_SPAN)
+        return;
+    if (len > EGRESS_SPAN - at)
+        len = EGRESS_SPAN - at;
+    if (at + len > e->got_end)
+        e->got_end = at + len;
+    for (; len > 0 && at % 64; at++, len--)
+        e->got[at / 64] |= (uint64_t)1 << at % 64;
+    for (; len >= 64; at += 64, len -= 64)
+        e->got[at / 64] = UINT64_MAX;
+    for (; len > 0; at++, len--)
+        e->got[at / 64] |= (uint64_t)1 << at % 64;
+}
+
+static void peer_syn(struct egress *e, const struct tcp_opts *o)
+{
+    uint32_t mss = o->has_mss ? o->mss : DEFAULT_MSS;
+
+    mss = mss < LEAST_MSS ? LEAST_MSS : mss;
+    e->mss = e->mss > mss ? e->mss : mss;
+    if (o->has_wscale) {
+        uint8_t shift = o->shift < 14 ? o->shift : 14;
+        e->peer_has_shift = true;
+        e->peer_shift = shift > e->peer_shift ? shift : e->peer_shift;
+    }
+}
+
+static void peer_window(struct egress *e, const struct tcp_seg *seg)
+{
+    uint32_t wnd = (uint32_t)seg->wnd << (seg->flags & TCP_SYN ? 0 : e->peer_shift);
+
+    if (!e->live || seq_lt(seg->ack, e->iss) || seq_gt(seg->ack, e->snd_nxt))
+        return;
+    e->snd_una = seq_max(e->snd_una, seg->ack);
+    e->snd_edge = seg->ack + wnd;
+    e->max_edge = e->edge_known ? seq_max(e->max_edge, e->snd_edge) : e->snd_edge;
+    e->edge_known = true;
+}
+
+static void peer_segment(struct egress *e, const struct tcp_seg *seg)
+{
+    const uint32_t len = tcp_seg_len(seg);
+    struct tcp_opts o;
+
+    opts_read(&o, seg->opt, seg->opt_len);
+    if (o.has_ts)
+        e->ts_recent = o.ts_val;
+    if (seg->flags & TCP_RST)
+        return;
+    mark(e, seg->seq, len);
+    /* A segment may come in over both edges: what lies inside still arrives. */
+    if (seq_le(seg->seq, e->rcv_edge) && seq_gt(seg->seq + len, e->peer_nxt))
+        e->peer_nxt = seq_gt(seg->seq + len, e->rcv_edge + 1) ? e->peer_nxt : seg->seq + len;
+    if (seg->flags & TCP_SYN)
+        peer_syn(e, &o);
+    /* In LISTEN and SYN-SENT the window of a SYN counts even without an ACK. */
+    if (seg->flags & TCP_ACK)
+        peer_window(e, seg);
+    else if (seg->flags & TCP_SYN)
+        e->max_edge = e->iss + 1 + seg->wnd, e->edge_known = true;
+}
+
+void egress_in(struct egress *e, const uint8_t *p, size_t len)
+{
+    struct ip4_hdr ip;
+    struct tcp_seg seg;
+
+    if (ip4_parse(&ip, p, len) != WIRE_OK || ip.proto != IP_PROTO_TCP ||
+        tcp_parse(&seg, ip.payload, ip.payload_len) != WIRE_OK)
+        return;
+    e->rst_in = seg.flags & TCP_RST;
+    if (seg.src_port == e->remote.port && seg.dst_port == e->local.port &&
+        rs_addr_eq(&ip.src, &e->remote.addr) && rs_addr_eq(&ip.dst, &e->local.addr) &&
+        tcp_checksum_ok(&ip.src, &ip.dst, ip.payload, ip.payload_len))
+        peer_segment(e, &seg);
+}
+
+/* ---- From the stack --------------------------------------------------------------------- */
+
+static void begin(struct egress *e, const struct tcp_seg *seg)
+{
+    e->live = true;
+    e->fin_sent = e->acked = false;
+    e->iss = e->snd_una = e->snd_nxt = seg->seq;
+    e->edge_known = e->edge_known && !(seg->flags & TCP_ACK) ? false : e->edge_known;
+    if (seg->flags & TCP_ACK)
+        e->rcv_nxt = seg->ack;
+}
+
+static void note_options(struct egress *e, const struct tcp_seg *seg)
+{
+    struct tcp_opts o;
+
+    opts_read(&o, seg->opt, seg->opt_len);
+    if (o.has_ts)
+        e->ts_last = o.ts_val;
+    if (o.n_sack > 0) {
+        e->sack_l = o.sack[0].left;
+        e->sack_r = o.sack[0].right;
+    } else {
+        e->sack_l = e->sack_r = e->rcv_nxt;
+    }
+    if (seg->flags & TCP_SYN) {
+        e->has_shift = o.has_wscale;
+        e->shift = o.shift;
+    }
+}
+
+static void check_ack(struct egress *e, const struct tcp_seg *seg)
+{
+    uint32_t at = e->rcv_nxt;
+
+    if (!e->acked)
+        at = seg->ack - 1; /* the SYN's own number */
+    else
+        ORACLE(egress_ack_back, seq_ge(seg->ack, e->rcv_nxt), "from %u to %u", e->rcv_nxt, seg->ack);
+    for (; at != seg->ack && at - e->irs < EGRESS_SPAN; at++) {
+        uint32_t bit = at - e->irs;
+        ORACLE(egress_ack_ahead, e->got[bit / 64] >> bit % 64 & 1, "%u acknowledged, %u never came",
+               seg->ack, at);
+    }
+    e->acked = true;
+    e->rcv_nxt = seg->ack;
+}
+
+static void check_window(struct egress *e, const struct tcp_seg *seg, bool first)
+{
+    const bool scaled = e->has_shift && e->peer_has_shift && !(seg->flags & TCP_SYN);
+    const unsigned shift = scaled ? e->shift : 0;
+    const uint32_t edge = seg->ack + ((uint32_t)seg->wnd << shift);
+
+    /* RFC 7323 s2.4: an edge may seem to go back by less than the unit of the scale. */
+    if (!first)
+        ORACLE(egress_window_edge, seq_ge(edge + (1u << shift) - 1, e->rcv_edge), "from %u to %u",
+               e->rcv_edge, edge);
+    e->rcv_edge = first ? edge : seq_max(e->rcv_edge, edge);
+}
+
+static void check_text(const struct egress *e, const struct tcp_seg *seg)
+{
+    for (uint32_t i = 0; i < seg->text_len; i++) {
+        uint8_t want = stream_octet(seg->seq + i - e->iss - 1);
+        if (seg->text[i] != want)
+            oracle_broken_egress_text_same("octet %u of the stream is %02x, sent as %02x",
+                                           seg->seq + i - e->iss - 1, want, seg->text[i]);
+    }
+}
+
+static void check_numbers(struct egress *e, const struct tcp_seg *seg)
+{
+    const uint32_t len = tcp_seg_len(seg);
+    const uint32_t end = seg->seq + len;
+
+    ORACLE(egress_gap, seq_le(seg->seq, e->snd_nxt), "%u sent, %u is next", seg->seq, e->snd_nxt);
+    if (e->fin_sent)
+        ORACLE(egress_after_fin, seq_le(end, e->fin_seq + 1), "%u sent, the FIN is %u", end, e->fin_seq);
+    if (len > 0 && !(seg->flags & TCP_SYN) && e->edge_known)
+        ORACLE(egress_in_window, seq_le(end, e->max_edge + 1), "up to %u, the window ends at %u", end,
+               e->max_edge);
+    ORACLE(egress_mss, seg->text_len == 0 || seg->text_len + seg->opt_len <= e->mss,
+           "%u octets of text and %u of options, MSS %u", seg->text_len, seg->opt_len, e->mss);
+    check_text(e, seg);
+    if (seg->flags & TCP_FIN) {
+        ORACLE(egress_after_fin, !e->fin_sent || e->fin_seq == end - 1, "a FIN at %u and at %u",
+               e->fin_seq, end - 1);
+        e->fin_sent = true;
+        e->fin_seq = end - 1;
+    }
+    e->snd_nxt = seq_max(e->snd_nxt, end);
+}
+
+void egress_out(struct egress *e, const uint8_t *p, size_t len)
+{
+    struct ip4_hdr ip;
+    struct tcp_seg seg;
+
+    if (!egress_form(p, len, &e->local.addr, e->mtu, &ip, &seg))
+        return;
+    ORACLE(egress_rst_for_rst, !(e->rst_in && seg.flags & TCP_RST), "RST in answer to a RST");
+    if (seg.src_port != e->local.port || seg.dst_port != e->remote.port ||
+        !rs_addr_eq(&ip.dst, &e->remote.addr) || seg.flags & TCP_RST)
+        return;
+    if (seg.flags & TCP_SYN && (!e->live || seg.seq != e->iss))
+        begin(e, &seg);
+    if (!e->live)
+        return;
+    const bool first = !e->acked;
+    if (seg.flags & TCP_ACK) {
+        check_ack(e, &seg);
+        note_options(e, &seg);
+        check_window(e, &seg, first);
+    } else {
+        note_options(e, &seg);
+    }
+    check_numbers(e, &seg);
+}
+
+uint32_t egress_base(const struct egress *e, enum sc_base base)
+{
+    switch (base) {
+    case SC_REL: return e->irs;
+    case SC_ISS: return e->iss;
+    case SC_SND_UNA: return e->snd_una;
+    case SC_SND_NXT: return e->snd_nxt;
+    case SC_SND_EDGE: return e->snd_edge;
+    case SC_IRS: return e->irs;
+    case SC_RCV_NXT: return e->rcv_nxt;
+    case SC_RCV_EDGE: return e->rcv_edge;
+    case SC_PEER_NXT: return e->peer_nxt;
+    case SC_SACK_L: return e->sack_l;
+    case SC_SACK_R: return e->sack_r;
+    case SC_TS_RECENT: return e->ts_recent;
+    case SC_TS_LAST: return e->ts_last;
+    default: return 0;
+    }
+}

@@ -1,0 +1,44 @@
+/* What must hold of refstack's own state between any two calls: the TCBs, the timers, the pages.
+ *
+ * The one place outside refstack that looks inside a host.  It never changes one.  A broken rule
+ * ends the process through its oracle. */
+#ifndef HARNESS_INVARIANTS_H
+#define HARNESS_INVARIANTS_H
+
+#include <stdint.h>
+
+#include "refstack/refstack.h"
+
+enum { INVARIANTS_CONNS = 64 };
+
+/* What the last check saw of a connection, for the rules about going back. */
+struct invariants_past {
+    uint32_t generation;
+    bool seen;
+    enum rs_state state;
+    uint32_t iss, irs, snd_una, rcv_nxt, rcv_adv;
+};
+
+struct invariants {
+    uint32_t snd_buf, rcv_buf; /* the largest that any connection was given */
+    struct invariants_past past[INVARIANTS_CONNS];
+};
+
+void invariants_init(struct invariants *, const struct rs_config *);
+/* A connection's settings changed. */
+void invariants_note(struct invariants *, const struct rs_tcp_config *);
+
+/* Call when no more output is due: a timer may be missing in the middle of an event. */
+void invariants_check(struct invariants *, const struct rs_host *, rs_time now);
+/* The same for a host whose connections were all let go of and have ended. */
+void invariants_check_empty(const struct rs_host *);
+
+/* The state in which a segment for these ports would arrive. */
+enum rs_state invariants_state(const struct rs_host *, uint16_t local_port, uint16_t remote_port);
+/* TCBs in use, those that a user has yet to let go of included. */
+unsigned invariants_count(const struct rs_host *);
+/* A hash of what a refused segment must leave alone: for each TCB its state, numbers, queues and
+ * agreements, but not what is owed in reply nor counters.  n is the number of TCBs given. */
+unsigned invariants_hash(const struct rs_host *, uint64_t *hash, unsigned max);
+
+#endif
