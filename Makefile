@@ -15,8 +15,8 @@ comma := ,
 
 OUT := $(BUILD)/$(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(BUGS),-bugs)
 SAN_NAMES := $(subst asan,address,$(subst ubsan,undefined,$(SAN)))
-CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -I. -MMD -MP -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror \
-    $(if $(BUGS),-DRS_BUGS) \
+WARN := -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror
+CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -I. -MMD -MP $(WARN) $(if $(BUGS),-DRS_BUGS) \
     $(if $(SAN),-O1 -fsanitize=$(SAN_NAMES) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 LDLIBS := -lmnl -ljansson -lm
 
@@ -25,7 +25,7 @@ PROGRAMS := harness/main.c fuzz/fuzz_%.c %_main.c fuzz/seedgen.c fuzz/mutate_afl
 ALL := $(wildcard refstack/*.c harness/*.c interop/*.c fuzz/*.c)
 LIB := $(filter-out %_test.c $(PROGRAMS),$(ALL))
 TESTS := $(patsubst %.c,$(OUT)/%,$(filter %_test.c,$(ALL)))
-BENCHES := $(patsubst %.c,$(OUT)/%,$(wildcard refstack/bench/*.c harness/bench/*.c interop/bench/*.c))
+BENCHES := $(patsubst %.c,$(OUT)/%,$(wildcard $(addsuffix /bench/*.c,refstack harness interop)))
 
 .PHONY: all tests run check unit scripts interop triage bench lint help clean
 .DELETE_ON_ERROR:
@@ -93,8 +93,8 @@ lint: ## layers, sequence comparisons, sizes, purity of refstack
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
-	@echo "  make fuzz       fuzz one target: T=fuzz_conn ENGINE=libfuzzer|aflpp SECONDS=60 [BUGS=name]"
-	@echo "Variables: CC=gcc|clang-14  SAN=asan,ubsan  BUGS=1 (planted bugs compiled in)  V=1 (show commands)"
+	@echo "  make fuzz       fuzz T=fuzz_conn ENGINE=libfuzzer|aflpp SECONDS=60 [BUGS=name]"
+	@echo "Variables: CC=gcc|clang-14  SAN=asan,ubsan  BUGS=1 (compile the planted bugs)  V=1"
 
 clean: ## remove build/
 	rm -rf $(BUILD)
