@@ -154,7 +154,7 @@ struct tcp_seg {
 enum wire_result tcp_parse(struct tcp_seg *, const uint8_t *p, size_t len);
 /* Header, options and text (zeros when `text` is NULL).  doff and csum are emitted as given, so
  * that a wrong one can be held: option octets beyond opt_len up to doff are zero, and a doff too
- * small leaves the options where the receiver takes them for text.  0 when a field is too narrow. */
+ * small leaves the options where the receiver takes them for text.  0 if a field is too narrow. */
 size_t tcp_emit(const struct tcp_seg *, uint8_t *buf, size_t cap);
 /* As tcp_emit, with doff computed from opt_len (padded with EOL to a multiple of 4) and the
  * checksum filled in. */
