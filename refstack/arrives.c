@@ -17,7 +17,7 @@ static void take_syn(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg
     recvq_init(&t->recvq, seg->seq + 1);
     t->last_ack_sent = seg->seq + 1;
     t->rcv_up = seg->seq + 1;
-    t->rcv_adv = seg->seq + 1 + (t->cfg.rcv_buf < 65535 ? t->cfg.rcv_buf : 65535);
+    t->rcv_adv = seg->seq + 1 + (t->cfg->rcv_buf < 65535 ? t->cfg->rcv_buf : 65535);
     t->snd_wl1 = seg->seq;
     t->snd_wl2 = seg->ack;
     t->last_heard = h->now;
@@ -35,7 +35,7 @@ static struct tcb *connection_for(struct rs_host *h, struct tcb *l, const struct
     struct tcb *t = tcb_new(h, local, remote);
     if (!t)
         return NULL;
-    t->cfg = l->cfg;
+    settings_share(h, t, l);
     t->passive = true;
     t->parent = l->index;
     l->backlog++;
@@ -80,7 +80,8 @@ static enum rs_reason arrives_listen(struct rs_host *h, struct tcb *l, const str
 static void set_iss(struct tcb *t, uint32_t iss)
 {
     t->iss = t->snd_una = t->snd_nxt = iss;
-    t->snd_up = t->push_seq = t->rtx_nxt = t->rtx_end = iss + 1;
+    t->snd_up = t->push_seq = iss + 1;
+    t->rack.fack = t->rack.round = iss;
 }
 
 /* MAY-2: the new connection's numbers lie above all that the old one used. */
@@ -106,7 +107,7 @@ bool reopen_time_wait(struct rs_host *h, struct tcb *t, const struct datagram *i
 void tcp_start(struct rs_host *h, struct tcb *t)
 {
     set_iss(t, iss_choose(h, &t->local, &t->remote));
-    t->rto = t->cfg.rto_initial;
+    t->rto = t->cfg->rto_initial;
     t->retransmits = t->total_retransmits = 0;
     t->syn_due = true;
     tcb_ready(h, t);

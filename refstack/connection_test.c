@@ -114,6 +114,38 @@ static void a_megabyte_arrives_through_loss(void **unused)
     sim_close(&p.sim);
 }
 
+/* Loses one frame in eight, by a generator of its own. */
+static bool lose_at_random(struct sim *s, int from, const struct tcp_seg *seg)
+{
+    uint64_t *x = s->arg;
+    (void)from;
+    (void)seg;
+    *x = *x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (*x >> 33) % 8 != 0;
+}
+
+static void every_kind_of_recovery_delivers_through_random_loss(void **unused)
+{
+    (void)unused;
+    for (unsigned kind = 0; kind < 32; kind++) {
+        struct pair p;
+        struct rs_config c;
+        uint64_t random = kind + 1;
+
+        rs_config_default(&c);
+        c.tcp.sack = kind & 1;
+        c.tcp.rack = kind & 2;
+        c.tcp.timestamps = kind & 4;
+        c.tcp.congestion = kind & 8 ? RS_CC_CUBIC : RS_CC_NEWRENO;
+        c.tcp.ecn = kind & 16;
+        open_pair(&p, &c);
+        p.sim.tap = lose_at_random;
+        p.sim.arg = &random;
+        transfer(&p, 300000);
+        sim_close(&p.sim);
+    }
+}
+
 static void a_four_segment_close_ends_in_time_wait_and_closed(void **unused)
 {
     struct pair p;
@@ -298,6 +330,7 @@ int main(void)
         cmocka_unit_test(a_handshake_establishes_both_ends),
         cmocka_unit_test(a_megabyte_arrives_as_it_was_sent),
         cmocka_unit_test(a_megabyte_arrives_through_loss),
+        cmocka_unit_test(every_kind_of_recovery_delivers_through_random_loss),
         cmocka_unit_test(a_four_segment_close_ends_in_time_wait_and_closed),
         cmocka_unit_test(a_simultaneous_close_passes_through_closing),
         cmocka_unit_test(a_simultaneous_open_establishes_both_ends),

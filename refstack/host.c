@@ -41,6 +41,8 @@ void rs_config_default(struct rs_config *c)
             .window_scale = true,
             .timestamps = true,
             .sack = true,
+            .rack = true,
+            .congestion = RS_CC_CUBIC,
         },
     };
 }

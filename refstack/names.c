@@ -63,6 +63,8 @@ const char *rs_timer_name(enum rs_timer timer)
 {
     static const char *const name[RS_N_TIMERS] = {
         [RS_TIMER_RETRANSMIT] = "retransmission",
+        [RS_TIMER_REORDER] = "reordering",
+        [RS_TIMER_PROBE] = "tail loss probe",
         [RS_TIMER_PERSIST] = "persist",
         [RS_TIMER_DELAYED_ACK] = "delayed ACK",
         [RS_TIMER_KEEPALIVE] = "keep-alive",

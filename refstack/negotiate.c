@@ -12,13 +12,13 @@ void options_offer(struct rs_host *h, struct tcb *t)
 {
     const uint16_t from_mtu = (uint16_t)(h->cfg.mtu - ip_header_len(&t->remote.addr) - TCP_HEADER);
 
-    t->rmss = t->cfg.mss && t->cfg.mss < from_mtu ? t->cfg.mss : from_mtu;
+    t->rmss = t->cfg->mss && t->cfg->mss < from_mtu ? t->cfg->mss : from_mtu;
     t->smss = t->rmss < DEFAULT_SMSS_IP4 ? t->rmss : DEFAULT_SMSS_IP4;
-    t->wscale_on = t->cfg.window_scale;
-    t->ts_on = t->cfg.timestamps;
-    t->sack_on = t->cfg.sack;
+    t->wscale_on = t->cfg->window_scale;
+    t->ts_on = t->cfg->timestamps;
+    t->sack_on = t->cfg->sack;
     t->rcv_wscale = 0;
-    while (t->wscale_on && t->rcv_wscale < MAX_WSCALE && t->cfg.rcv_buf >> t->rcv_wscale > 65535)
+    while (t->wscale_on && t->rcv_wscale < MAX_WSCALE && t->cfg->rcv_buf >> t->rcv_wscale > 65535)
         t->rcv_wscale++;
     t->ts_offset = ts_offset_choose(h, &t->local, &t->remote);
 }
@@ -31,7 +31,7 @@ void options_agree(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
     const uint16_t link = (uint16_t)(h->cfg.mtu - ip_header_len(&t->remote.addr) - TCP_HEADER);
     const uint16_t said = o->has_mss ? o->mss : DEFAULT_SMSS_IP4;
 
-    t->smss = said < t->cfg.min_mss ? t->cfg.min_mss : said;
+    t->smss = said < t->cfg->min_mss ? t->cfg->min_mss : said;
     if (t->smss < SMSS_FLOOR)
         t->smss = SMSS_FLOOR;
     if (t->smss > link)

@@ -20,33 +20,38 @@ static uint32_t room_to(uint32_t edge, uint32_t seq)
     return seq_gt(edge, seq) ? edge - seq : 0;
 }
 
-/* Octets already sent that are to be sent again, within the window as it is now (SHLD-16). */
+/* The first stretch judged lost, within the window as it is now (SHLD-16) and, but for the first
+ * segment of a recovery, within cwnd. */
 static bool plan_retransmission(const struct rs_host *h, struct tcb *t, struct plan *p)
 {
-    t->rtx_nxt = seq_max(t->rtx_nxt, t->snd_una);
-    if (!seq_lt(t->rtx_nxt, t->rtx_end) || t->snd_una == t->iss)
+    uint32_t left;
+    uint32_t right;
+
+    if (!flight_first_lost(&h->pool, &t->flight, t->snd_una, &left, &right))
         return false;
-    const uint32_t seq = t->rtx_nxt;
-    const uint32_t window = room_to(t->snd_una + t->snd_wnd, seq);
-    if (window == 0 || (!t->rtx_free && seq - t->snd_una >= t->cwnd)) {
-        if (window == 0)
-            t->rtx_end = seq;
+    const uint32_t window = room_to(t->snd_una + t->snd_wnd, left);
+    if (window == 0 ||
+        (!t->rtx_free && flight_pipe(&h->pool, &t->flight, t->snd_una) >= t->cwnd))
         return false;
-    }
-    const uint32_t text = room_to(sendq_end(t), seq);
-    uint32_t n = min_u32(min_u32(text, eff_snd_mss(h, t)), min_u32(window, t->rtx_end - seq));
-    *p = (struct plan){ .seq = seq, .len = n, .flags = TCP_ACK };
-    if (t->fin_sent && n == text && (n < window || n == 0))
+    const uint32_t text = room_to(sendq_end(t), left);
+    const uint32_t n = min_u32(min_u32(text, eff_snd_mss(h, t)), min_u32(window, right - left));
+    *p = (struct plan){ .seq = left, .len = n, .flags = TCP_ACK };
+    if (t->fin_sent && n == text && (n < window || n == 0) && right - left > n)
         p->flags |= TCP_FIN;
-    t->rtx_nxt = seq + n + ((p->flags & TCP_FIN) ? 1u : 0u);
     t->rtx_free = false;
     return true;
 }
 
-/* One octet, or the FIN, into a closed window (RFC 9293 section 3.8.6.1). */
-static bool plan_probe(struct tcb *t, struct plan *p)
+/* Nothing goes out that could not be noted as in flight: without a page it waits for one. */
+static bool can_note(const struct rs_host *h, const struct tcb *t)
 {
-    if (!t->probe_due)
+    return t->flight.page != PAGE_NONE || h->pool.used < h->pool.n;
+}
+
+/* One octet, or the FIN, into a closed window (RFC 9293 section 3.8.6.1). */
+static bool plan_probe(const struct rs_host *h, struct tcb *t, struct plan *p)
+{
+    if (!t->probe_due || !can_note(h, t))
         return false;
     t->probe_due = false;
     if (t->snd_wnd > 0 || t->snd_una == t->iss)
@@ -64,15 +69,19 @@ static bool worth_sending(const struct tcb *t, uint32_t n, uint32_t unsent, uint
     const bool idle = t->snd_una == t->snd_nxt;
     const bool all_pushed = n == unsent && seq_ge(t->push_seq, t->snd_nxt + unsent);
 
-    return n >= mss || (all_pushed && (idle || !t->cfg.nagle || t->closing)) ||
+    return n >= mss || (all_pushed && (idle || !t->cfg->nagle || t->closing)) ||
            (idle && n >= t->max_snd_wnd / 2) || seq_gt(t->snd_up, t->snd_nxt) || t->override_due;
 }
 
-static uint32_t congestion_edge(const struct tcb *t)
+/* What cwnd still lets out.  RFC 3042: without SACK, a new segment for each of the first two
+ * duplicate ACKs; with it, what is SACKed has left the pipe. */
+static uint32_t congestion_room(const struct rs_host *h, const struct tcb *t)
 {
-    /* RFC 3042: a new segment for each of the first two duplicate ACKs. */
-    const uint32_t extra = t->in_recovery ? 0 : min_u32(t->dup_acks, 2) * t->smss;
-    return t->snd_una + t->cwnd + extra;
+    const bool limited = !t->sack_on && !t->in_recovery;
+    const uint32_t extra = limited ? min_u32(t->dup_acks, 2) * t->smss : 0;
+    const uint32_t pipe = flight_pipe(&h->pool, &t->flight, t->snd_una);
+
+    return t->cwnd + extra > pipe ? t->cwnd + extra - pipe : 0;
 }
 
 static bool plan_new(struct rs_host *h, struct tcb *t, struct plan *p)
@@ -80,12 +89,13 @@ static bool plan_new(struct rs_host *h, struct tcb *t, struct plan *p)
     if (!synchronized(t) || t->fin_sent)
         return false;
     const uint32_t unsent = sendq_end(t) - t->snd_nxt;
-    if (unsent == 0 && !t->closing)
+    if ((unsent == 0 && !t->closing) || !can_note(h, t))
         return false;
     cc_on_idle(h, t);
     const uint32_t window = room_to(t->snd_una + t->snd_wnd, t->snd_nxt);
     const uint32_t mss = eff_snd_mss(h, t);
-    const uint32_t room = min_u32(window, room_to(congestion_edge(t), t->snd_nxt));
+    const uint32_t cwnd = t->rtx_free && t->tlp_out ? mss : congestion_room(h, t);
+    const uint32_t room = min_u32(window, cwnd);
     const uint32_t n = min_u32(min_u32(unsent, mss), room);
 
     *p = (struct plan){ .seq = t->snd_nxt, .len = n, .flags = TCP_ACK };
@@ -132,9 +142,9 @@ static bool plan_ack(struct tcb *t, struct plan *p)
 static uint32_t right_edge(const struct tcb *t)
 {
     const uint32_t used = t->deaf || t->released ? 0 : recvq_readable(&t->recvq);
-    const uint32_t free = used < t->cfg.rcv_buf ? t->cfg.rcv_buf - used : 0;
+    const uint32_t free = used < t->cfg->rcv_buf ? t->cfg->rcv_buf - used : 0;
     const uint32_t edge = rcv_nxt(t) + free;
-    const uint32_t step = min_u32(t->cfg.rcv_buf / 2, t->rmss);
+    const uint32_t step = min_u32(t->cfg->rcv_buf / 2, t->rmss);
 
     return seq_ge(edge, t->rcv_adv + (step ? step : 1)) ? edge : t->rcv_adv;
 }
@@ -142,7 +152,7 @@ static uint32_t right_edge(const struct tcb *t)
 uint16_t rcv_window_field(struct tcb *t, bool syn)
 {
     if (syn && t->state == RS_SYN_SENT)
-        return (uint16_t)min_u32(t->cfg.rcv_buf, 65535);
+        return (uint16_t)min_u32(t->cfg->rcv_buf, 65535);
     const unsigned scale = syn ? 0 : t->rcv_wscale;
     const uint32_t wnd = right_edge(t) - rcv_nxt(t);
     const uint32_t field = min_u32(wnd >> scale, 65535);
@@ -153,11 +163,11 @@ uint16_t rcv_window_field(struct tcb *t, bool syn)
 void window_update(struct rs_host *h, struct tcb *t)
 {
     const uint32_t grows = right_edge(t) - t->rcv_adv;
-    const bool starving = rcv_wnd(t) < t->cfg.rcv_buf / 4 || rcv_wnd(t) < t->rmss;
+    const bool starving = rcv_wnd(t) < t->cfg->rcv_buf / 4 || rcv_wnd(t) < t->rmss;
 
     if (grows == 0 || t->state < RS_ESTABLISHED || t->fin_taken)
         return;
-    if (starving || grows >= t->cfg.rcv_buf / 2) {
+    if (starving || grows >= t->cfg->rcv_buf / 2) {
         t->ack_now = true;
         tcb_ready(h, t);
     }
@@ -176,14 +186,16 @@ static void sent(struct rs_host *h, struct tcb *t, const struct plan *p)
     }
     if (numbers == 0)
         return;
-    t->override_due = false;
+    t->override_due = t->rtx_free = false;
     if (seq_gt(p->seq + numbers, t->snd_nxt)) {
-        if (p->seq == t->snd_nxt)
-            rtt_on_send(h, t, p->seq, numbers);
+        rtt_on_send(h, t, p->seq, numbers);
         t->snd_nxt = p->seq + numbers;
+        if (!(p->flags & TCP_SYN))
+            flight_add(&h->pool, &t->flight, t->snd_nxt, h->now);
     } else {
         t->total_retransmits++;
         t->rtt_timing = false; /* Karn */
+        flight_resent(&h->pool, &t->flight, t->snd_una, p->seq, p->seq + numbers, h->now);
     }
     if (p->flags & TCP_FIN) {
         t->fin_sent = true;
@@ -207,7 +219,7 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
     const size_t link = link_header_len(h);
     const size_t head = TCP_HEADER + seg.opt_len;
     const size_t ip = cap < link ? 0 : ip_emit_header(h, &t->local.addr, &t->remote.addr, IP_PROTO_TCP,
-                                     t->cfg.tos, t->cfg.ttl, head + p->len, buf + link, cap - link);
+                                     t->cfg->tos, t->cfg->ttl, head + p->len, buf + link, cap - link);
     if (!ip || cap < link + ip + head + p->len)
         return 0;
     seg.doff = (uint8_t)(head / 4);
@@ -235,7 +247,7 @@ size_t tcp_output(struct rs_host *h, struct tcb *t, uint8_t *buf, size_t cap)
 {
     struct plan p;
 
-    if (plan_syn(t, &p) || plan_retransmission(h, t, &p) || plan_probe(t, &p) ||
+    if (plan_syn(t, &p) || plan_retransmission(h, t, &p) || plan_probe(h, t, &p) ||
         plan_new(h, t, &p) || plan_ack(t, &p)) {
         const size_t n = build(h, t, &p, buf, cap);
         const struct rs_addr to = t->remote.addr;
@@ -251,12 +263,12 @@ size_t tcp_output(struct rs_host *h, struct tcb *t, uint8_t *buf, size_t cap)
  * so none can be read by a third party (CVE-2016-5696). */
 void challenge_ack(struct rs_host *h, struct tcb *t)
 {
-    if (t->cfg.challenge_acks && !BUG(ACK_OF_ACK)) {
+    if (t->cfg->challenge_acks && !BUG(ACK_OF_ACK)) {
         if (t->challenges == 0 || h->now - t->challenge_second >= RS_SEC) {
             t->challenge_second = h->now;
             t->challenges = 0;
         }
-        if (t->challenges >= t->cfg.challenge_acks)
+        if (t->challenges >= t->cfg->challenge_acks)
             return;
         t->challenges++;
     }

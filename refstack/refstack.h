@@ -57,6 +57,8 @@ enum rs_link {
     RS_LINK_IP        /* frames are IP datagrams, as on a TUN device */
 };
 
+enum rs_congestion { RS_CC_NEWRENO, RS_CC_CUBIC };
+
 /* What a connection starts with; each can be changed for one connection by rs_set. */
 struct rs_tcp_config {
     uint32_t snd_buf;        /* octets a connection may queue to send */
@@ -86,7 +88,10 @@ struct rs_tcp_config {
     bool window_scale;         /* RFC 7323 */
     bool timestamps;           /* RFC 7323 */
     bool sack;                 /* RFC 2018 */
+    bool rack;                 /* RFC 8985, where SACK is agreed; else RFC 6675 */
+    bool ecn;                  /* RFC 3168 */
     bool rfc1337;              /* ignore RST in TIME-WAIT */
+    enum rs_congestion congestion;
 };
 
 struct rs_config {
@@ -282,6 +287,8 @@ const char *rs_reason_text(enum rs_reason);
 
 enum rs_timer {
     RS_TIMER_RETRANSMIT, /* RFC 6298 */
+    RS_TIMER_REORDER,    /* RFC 8985 section 6.3 */
+    RS_TIMER_PROBE,      /* tail loss probe, RFC 8985 section 7 */
     RS_TIMER_PERSIST,    /* RFC 9293 section 3.8.6.1 */
     RS_TIMER_DELAYED_ACK,
     RS_TIMER_KEEPALIVE,

@@ -6,9 +6,9 @@ static const rs_time granularity = 1;
 
 static rs_time clamp(const struct tcb *t, rs_time rto)
 {
-    if (rto < t->cfg.rto_min)
-        return t->cfg.rto_min;
-    return rto > t->cfg.rto_max ? t->cfg.rto_max : rto;
+    if (rto < t->cfg->rto_min)
+        return t->cfg->rto_min;
+    return rto > t->cfg->rto_max ? t->cfg->rto_max : rto;
 }
 
 /* Sections 2.2 and 2.3: RTTVAR before SRTT, alpha 1/8, beta 1/4. */
@@ -50,6 +50,6 @@ void rtt_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_opts *o, uint
         return;
     const uint32_t age = (uint32_t)(h->now / RS_MSEC) + t->ts_offset - o->ts_ecr;
     const rs_time r = age * RS_MSEC;
-    if (r <= t->cfg.rto_max)
+    if (r <= t->cfg->rto_max)
         rtt_sample(t, r);
 }

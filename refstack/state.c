@@ -45,6 +45,7 @@ void tcb_set_state(struct rs_host *h, struct tcb *t, enum rs_state to)
 void tcb_flush(struct rs_host *h, struct tcb *t)
 {
     chain_free(&h->pool, &t->sendq);
+    flight_free(&h->pool, &t->flight);
     recvq_free(&h->pool, &t->recvq);
 }
 
@@ -57,9 +58,9 @@ static void leave_listener(struct rs_host *h, struct tcb *t)
         return;
     t->parent = TCB_NONE;
     l->backlog--;
-    if (!t->accept.on)
+    if (!t->on_accept)
         return;
-    t->accept.on = false;
+    t->on_accept = false;
     if (t->accept.prev != TCB_NONE)
         h->tcb[t->accept.prev].accept.next = t->accept.next;
     else
@@ -74,11 +75,12 @@ void tcb_closed(struct rs_host *h, struct tcb *t, int error)
 {
     leave_listener(h, t);
     tcb_set_state(h, t, RS_CLOSED);
-    t->error = error;
+    t->error = (int8_t)error;
     tcb_disarm_all(h, t);
     tcb_unready(h, t);
     tcb_unhash(h, t);
     chain_free(&h->pool, &t->sendq);
+    flight_free(&h->pool, &t->flight);
     if (!t->user)
         tcb_free(h, t);
 }
@@ -89,7 +91,7 @@ void tcb_enter_time_wait(struct rs_host *h, struct tcb *t)
     for (int i = 0; i < RS_N_TIMERS; i++)
         if (i != RS_TIMER_DELAYED_ACK)
             tcb_disarm(h, t, (enum rs_timer)i);
-    tcb_arm(h, t, RS_TIMER_TIME_WAIT, h->now + 2 * t->cfg.msl);
+    tcb_arm(h, t, RS_TIMER_TIME_WAIT, h->now + 2 * t->cfg->msl);
 }
 
 /* The child of a listener has completed the handshake: the user may accept it. */
@@ -97,9 +99,10 @@ void tcb_offer(struct rs_host *h, struct tcb *t)
 {
     struct tcb *l = tcb_at(h, t->parent);
 
-    if (!l || t->accept.on)
+    if (!l || t->on_accept)
         return;
-    t->accept = (struct tcb_link){ .prev = l->accept_tail, .next = TCB_NONE, .on = true };
+    t->on_accept = true;
+    t->accept = (struct tcb_link){ .prev = l->accept_tail, .next = TCB_NONE };
     if (l->accept_tail != TCB_NONE)
         h->tcb[l->accept_tail].accept.next = t->index;
     else

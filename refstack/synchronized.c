@@ -81,7 +81,7 @@ static enum rs_reason check_sequence(struct rs_host *h, struct tcb *t, struct tc
         tcb_ready(h, t);
         /* A FIN sent again in TIME-WAIT starts the 2 MSL anew (eighth step). */
         if (t->state == RS_TIME_WAIT && (seg->flags & TCP_FIN))
-            tcb_arm(h, t, RS_TIMER_TIME_WAIT, h->now + 2 * t->cfg.msl);
+            tcb_arm(h, t, RS_TIMER_TIME_WAIT, h->now + 2 * t->cfg->msl);
     }
     return RS_REASON_OUT_OF_WINDOW;
 }
@@ -166,7 +166,7 @@ static enum rs_reason check_rst(struct rs_host *h, struct tcb *t, const struct t
         }
         return RS_REASON_RESET;
     case RS_TIME_WAIT:
-        if (t->cfg.rfc1337)
+        if (t->cfg->rfc1337)
             return RS_REASON_RST_IN_TIME_WAIT;
         tcb_closed(h, t, 0);
         return RS_REASON_RESET;
@@ -228,7 +228,7 @@ static enum rs_reason ack_in_syn_received(struct rs_host *h, struct tcb *t,
 }
 
 /* SND.WND follows only segments not older than the last that set it. */
-static void update_window(struct tcb *t, const struct tcp_seg *seg)
+static void update_window(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg)
 {
     const bool newer = seq_lt(t->snd_wl1, seg->seq) ||
                        (t->snd_wl1 == seg->seq && seq_le(t->snd_wl2, seg->ack));
@@ -242,10 +242,8 @@ static void update_window(struct tcb *t, const struct tcp_seg *seg)
     if (t->snd_wnd > t->max_snd_wnd)
         t->max_snd_wnd = t->snd_wnd;
     /* What was sent into a shut window was most likely dropped. */
-    if (was_shut && t->snd_wnd > 0 && t->snd_una != t->snd_nxt) {
-        t->rtx_nxt = t->snd_una;
-        t->rtx_end = t->snd_nxt;
-    }
+    if (was_shut && t->snd_wnd > 0 && t->snd_una != t->snd_nxt)
+        flight_lose(&h->pool, &t->flight, t->snd_una, t->snd_una, t->snd_nxt);
 }
 
 static void acknowledged(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
@@ -268,11 +266,11 @@ static void acknowledged(struct rs_host *h, struct tcb *t, const struct tcp_seg 
         t->syn_due = false;
         take_held(h, t);
     }
-    cc_on_ack(t, seg->ack, acked);
     t->retransmits = 0;
     t->soft_error = 0;
     /* RFC 6298 section 5.3: the timer starts anew when new data is acknowledged. */
     tcb_disarm(h, t, RS_TIMER_RETRANSMIT);
+    tcb_disarm(h, t, RS_TIMER_PROBE);
     tcb_disarm(h, t, RS_TIMER_USER);
 }
 
@@ -298,15 +296,17 @@ static enum rs_reason ack_in_established(struct rs_host *h, struct tcb *t,
     }
     const bool advances = BUG(SEQ_PLAIN_COMPARE) ? t->snd_una < seg->ack /* planted */
                                                  : seq_gt(seg->ack, t->snd_una);
+    const uint32_t old_una = t->snd_una;
+    const bool duplicate = duplicate_ack(t, seg);
     if (advances)
         acknowledged(h, t, seg, o);
-    else if (duplicate_ack(t, seg))
-        cc_on_duplicate_ack(t);
+    if (seq_ge(seg->ack, old_una))
+        recovery_on_ack(h, t, o, old_una, duplicate);
     /* MUST-37: an ACK of a probe keeps the connection, unless nobody is left to wait for it. */
     if (t->snd_wnd == 0 && !t->released)
         tcb_disarm(h, t, RS_TIMER_USER);
     if (seq_ge(seg->ack, t->snd_una))
-        update_window(t, seg);
+        update_window(h, t, seg);
     tcb_retime(h, t);
     tcb_ready(h, t);
     return GO_ON;
@@ -320,8 +320,8 @@ static bool fin_acknowledged(struct rs_host *h, struct tcb *t)
     switch (t->state) {
     case RS_FIN_WAIT_1:
         tcb_set_state(h, t, RS_FIN_WAIT_2);
-        if (t->released && t->cfg.fin_wait_2)
-            tcb_arm(h, t, RS_TIMER_FIN_WAIT_2, h->now + t->cfg.fin_wait_2);
+        if (t->released && t->cfg->fin_wait_2)
+            tcb_arm(h, t, RS_TIMER_FIN_WAIT_2, h->now + t->cfg->fin_wait_2);
         return true;
     case RS_CLOSING:
         tcb_enter_time_wait(h, t);

@@ -104,7 +104,8 @@ struct tcb *tcb_new(struct rs_host *h, const struct rs_endpoint *local,
     t->parent = t->accept_head = t->accept_tail = TCB_NONE;
     t->sendq = CHAIN_EMPTY;
     recvq_init(&t->recvq, 0);
-    t->cfg = h->cfg.tcp;
+    t->flight.page = PAGE_NONE;
+    settings_init(h, t);
     for (int i = 0; i < RS_N_TIMERS; i++)
         t->timer[i] = RS_NEVER;
     tcb_rehash(h, t, local, remote);
@@ -118,6 +119,7 @@ void tcb_free(struct rs_host *h, struct tcb *t)
     tcb_disarm_all(h, t);
     tcb_unready(h, t);
     tcb_unhash(h, t);
+    settings_drop(h, t);
     t->in_use = false;
     t->hash_next = h->tcb_free;
     h->tcb_free = t->index;
@@ -125,9 +127,10 @@ void tcb_free(struct rs_host *h, struct tcb *t)
 
 void tcb_ready(struct rs_host *h, struct tcb *t)
 {
-    if (t->ready.on)
+    if (t->on_ready)
         return;
-    t->ready = (struct tcb_link){ .prev = h->ready_tail, .next = TCB_NONE, .on = true };
+    t->on_ready = true;
+    t->ready = (struct tcb_link){ .prev = h->ready_tail, .next = TCB_NONE };
     if (h->ready_tail != TCB_NONE)
         h->tcb[h->ready_tail].ready.next = t->index;
     else
@@ -137,7 +140,7 @@ void tcb_ready(struct rs_host *h, struct tcb *t)
 
 void tcb_unready(struct rs_host *h, struct tcb *t)
 {
-    if (!t->ready.on)
+    if (!t->on_ready)
         return;
     if (t->ready.prev != TCB_NONE)
         h->tcb[t->ready.prev].ready.next = t->ready.next;
@@ -147,7 +150,7 @@ void tcb_unready(struct rs_host *h, struct tcb *t)
         h->tcb[t->ready.next].ready.prev = t->ready.prev;
     else
         h->ready_tail = t->ready.prev;
-    t->ready.on = false;
+    t->on_ready = false;
 }
 
 void rs_each(const struct rs_host *h, void (*fn)(void *arg, int conn), void *arg)

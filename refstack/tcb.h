@@ -3,6 +3,8 @@
 #define REFSTACK_TCB_H
 
 #include "refstack/bugs.h"
+#include "refstack/congestion.h"
+#include "refstack/flight.h"
 #include "refstack/pool.h"
 #include "refstack/recvq.h"
 #include "refstack/refstack.h"
@@ -26,11 +28,24 @@ struct datagram {
 struct tcb_link {
     uint32_t prev;
     uint32_t next;
-    bool on;
+};
+
+/* RFC 8985 section 5.2, "rack" being short for recent acknowledgment. */
+struct rack {
+    rs_time xmit; /* when the latest sent segment known to have arrived was sent */
+    rs_time rtt;
+    uint32_t end; /* its last number, plus one */
+    uint32_t min_rtt;
+    uint32_t fack;  /* the highest number reported, cumulatively or by SACK */
+    uint32_t round; /* of DSACKs, that each widens the reordering window once */
+    uint8_t mult, persist;
+    bool any, reordering;
 };
 
 struct tcb {
     struct rs_endpoint local, remote;
+    const struct rs_tcp_config *cfg; /* the host's, or one of its own (settings.c) */
+    uint32_t cfg_page;   /* that one's page, or PAGE_NONE */
     uint32_t index;      /* of this TCB in the host's table */
     uint32_t generation; /* so that a stale handle is known */
     uint32_t hash_next;
@@ -38,41 +53,49 @@ struct tcb {
     struct tcb_link ready, accept;
     uint32_t accept_head, accept_tail; /* a listener's queue */
     uint32_t backlog;                  /* a listener's connections not yet accepted */
-    enum rs_state state;
-    int error, soft_error;
+    int8_t error, soft_error;
+    enum rs_state state : 8;
 
-    bool in_use;
-    bool hashed;
-    bool user;        /* a user holds the handle */
-    bool released;    /* a user held it and let go */
-    bool passive;     /* from a passive OPEN (MUST-11) */
-    bool stays;       /* a listener that hands out connections */
-    bool closing;     /* the user called CLOSE: a FIN follows the queue */
-    bool fin_sent;    /* the FIN has a sequence number: snd_nxt - 1 */
-    bool fin_known;   /* the peer's FIN was seen, at fin_seq, perhaps above a hole */
-    bool fin_taken;   /* and counted in RCV.NXT */
-    bool deaf;        /* the user shut the receiving side */
-    bool any_local;   /* a passive OPEN that named no local address, */
-    bool any_remote;  /* or no remote socket: what LISTEN goes back to */
-    bool ack_now;     /* an ACK is owed at once */
-    bool syn_due;     /* a SYN or SYN,ACK is to be sent (again) */
-    bool probe_due;   /* a window probe */
-    bool keepalive_due;
-    bool override_due; /* the silly-window override timer fired */
-    bool ts_on, sack_on, wscale_on;
-    bool in_recovery;
-    bool rtt_timing;
-    bool rtt_valid;
-    bool urgent_seen; /* rcv_up means something */
+    bool in_use : 1;
+    bool hashed : 1;
+    bool on_ready : 1;
+    bool on_accept : 1;
+    bool user : 1;      /* a user holds the handle */
+    bool released : 1;  /* a user held it and let go */
+    bool passive : 1;   /* from a passive OPEN (MUST-11) */
+    bool stays : 1;     /* a listener that hands out connections */
+    bool any_local : 1; /* a passive OPEN that named no local address, */
+    bool any_remote : 1; /* or no remote socket: what LISTEN goes back to */
+    bool closing : 1;   /* the user called CLOSE: a FIN follows the queue */
+    bool fin_sent : 1;  /* the FIN has a sequence number: snd_nxt - 1 */
+    bool fin_known : 1; /* the peer's FIN was seen, at fin_seq, perhaps above a hole */
+    bool fin_taken : 1; /* and counted in RCV.NXT */
+    bool deaf : 1;      /* the user shut the receiving side */
+    bool ack_now : 1;   /* an ACK is owed at once */
+    bool syn_due : 1;   /* a SYN or SYN,ACK is to be sent (again) */
+    bool probe_due : 1; /* a window probe */
+    bool keepalive_due : 1;
+    bool override_due : 1; /* the silly-window override timer fired */
+    bool rtx_free : 1;     /* the next retransmission needs no room in cwnd */
+    bool ts_on : 1, sack_on : 1, wscale_on : 1, ecn_on : 1;
+    bool ecn_echo : 1; /* CE was seen: ECE on every ACK until CWR (RFC 3168 section 6.1.3) */
+    bool cwr_due : 1;  /* the next new text carries CWR */
+    bool dsack_due : 1;
+    bool in_recovery : 1;
+    bool tlp_out : 1;    /* a tail loss probe is unanswered; up to tlp_end, */
+    bool tlp_resent : 1; /* which was sent again for it */
+    bool rtt_timing : 1;
+    bool rtt_valid : 1;
 
     /* Send sequence variables, RFC 9293 section 3.3.1 */
     uint32_t iss, snd_una, snd_nxt, snd_up, snd_wl1, snd_wl2;
     uint32_t snd_wnd, max_snd_wnd;
     uint8_t snd_wscale, rcv_wscale;
+    uint16_t smss, rmss;
+    uint16_t dup_acks_owed; /* ACKs for segments beyond a hole, one each (RFC 5681 section 4.2) */
     struct chain sendq; /* octets from snd_una (iss + 1 while the SYN is unacknowledged) */
     uint32_t push_seq;  /* one past the last octet the user pushed */
-    uint32_t rtx_nxt, rtx_end; /* octets to be sent again; empty when equal */
-    bool rtx_free;             /* the next retransmission needs no room in cwnd */
+    struct flight flight;
 
     /* Receive sequence variables */
     uint32_t irs, rcv_up;
@@ -80,10 +103,8 @@ struct tcb {
     uint32_t fin_seq;
     uint32_t last_ack_sent;
     struct recvq recvq;
-    uint32_t dup_acks_owed; /* ACKs for segments beyond a hole, one each (RFC 5681 section 4.2) */
+    struct sack_block dsack; /* octets received twice, to be reported once (RFC 2883) */
 
-    /* Options */
-    uint16_t smss, rmss;
     uint32_t ts_offset, ts_recent;
     rs_time ts_recent_at;
 
@@ -91,21 +112,23 @@ struct tcb {
     rs_time srtt, rttvar, rto;
     rs_time rtt_start;
     uint32_t rtt_seq;
-    uint32_t backoff;           /* of the persist timer */
+    uint32_t backoff; /* of the persist timer */
     uint32_t retransmits, total_retransmits;
     rs_time last_heard, last_sent; /* 0: never */
     uint32_t keepalives_sent;
 
-    /* RFC 5681, 6582 */
+    /* Congestion control and recovery */
     uint32_t cwnd, ssthresh, recover, dup_acks, bytes_acked;
+    uint32_t tlp_end;
+    struct cubic cubic;
+    struct rack rack;
 
     /* RFC 5961 section 7 */
-    rs_time challenge_second;
     uint32_t challenges;
+    rs_time challenge_second;
 
     rs_time timer[RS_N_TIMERS];
     struct wheel_node wheel;
-    struct rs_tcp_config cfg;
 };
 
 /* RCV.NXT: text in order, and the FIN once it is reached. */
@@ -169,15 +192,26 @@ void tcb_disarm_all(struct rs_host *, struct tcb *);
 void tcb_retime(struct rs_host *, struct tcb *);
 void timers_fire(struct rs_host *);
 
-/* ---- RTT and congestion ---- */
+/* ---- round-trip time (rtt.c) ---- */
 void rtt_sample(struct tcb *, rs_time r);
 void rtt_on_ack(struct rs_host *, struct tcb *, const struct tcp_opts *, uint32_t ack);
 void rtt_on_send(struct rs_host *, struct tcb *, uint32_t seq, uint32_t len);
-void cc_init(struct tcb *);
-void cc_on_ack(struct tcb *, uint32_t ack, uint32_t acked);
-void cc_on_duplicate_ack(struct tcb *);
-void cc_on_rto(struct tcb *);
-void cc_on_idle(struct rs_host *, struct tcb *);
+
+/* ---- loss (recovery.c) ---- */
+/* SND.UNA has moved from old_una; or the ACK is a duplicate, or neither. */
+void recovery_on_ack(struct rs_host *, struct tcb *, const struct tcp_opts *, uint32_t old_una,
+                     bool duplicate);
+void recovery_on_rto(struct rs_host *, struct tcb *);
+void recovery_reorder_timeout(struct rs_host *, struct tcb *);
+void recovery_probe_timeout(struct rs_host *, struct tcb *);
+bool recovery_may_probe(const struct tcb *);
+rs_time recovery_probe_timeout_after(const struct tcb *);
+
+/* ---- a connection's own configuration (settings.c) ---- */
+void settings_init(struct rs_host *, struct tcb *);
+void settings_share(struct rs_host *, struct tcb *, const struct tcb *of);
+void settings_drop(struct rs_host *, struct tcb *);
+bool settings_usable(const struct rs_tcp_config *);
 
 /* ---- options (negotiate.c) ---- */
 void options_offer(struct rs_host *, struct tcb *);

@@ -59,11 +59,11 @@ static void acknowledge_text(struct rs_host *h, struct tcb *t, bool at_once)
 {
     const uint32_t owed = rcv_nxt(t) - t->last_ack_sent;
 
-    if (at_once || t->cfg.delayed_ack == 0 || owed >= 2u * t->rmss) {
+    if (at_once || t->cfg->delayed_ack == 0 || owed >= 2u * t->rmss) {
         t->ack_now = true;
         tcb_ready(h, t);
     } else if (t->timer[RS_TIMER_DELAYED_ACK] == RS_NEVER) {
-        tcb_arm(h, t, RS_TIMER_DELAYED_ACK, h->now + t->cfg.delayed_ack);
+        tcb_arm(h, t, RS_TIMER_DELAYED_ACK, h->now + t->cfg->delayed_ack);
     }
 }
 
@@ -161,7 +161,7 @@ void hold_text_and_fin(struct rs_host *h, struct tcb *t, const struct tcp_seg *s
     const uint32_t seq = syn->seq + 1;
 
     if (syn->text_len > 0 &&
-        (h->pool.used > h->pool.n / 2 || syn->text_len > t->cfg.rcv_buf ||
+        (h->pool.used > h->pool.n / 2 || syn->text_len > t->cfg->rcv_buf ||
          !recvq_insert(&h->pool, &t->recvq, seq, syn->text, syn->text_len, true)))
         return;
     if (syn->flags & TCP_FIN)

@@ -51,14 +51,32 @@ static void start_unless_running(struct rs_host *h, struct tcb *t, enum rs_timer
 /* R2 of RFC 9293 section 3.8.3, or the user timeout when that is shorter. */
 static rs_time patience(const struct tcb *t)
 {
-    const rs_time r2 = t->snd_una == t->iss ? t->cfg.r2_syn : t->cfg.r2;
-    return t->cfg.user_timeout && t->cfg.user_timeout < r2 ? t->cfg.user_timeout : r2;
+    const rs_time r2 = t->snd_una == t->iss ? t->cfg->r2_syn : t->cfg->r2;
+    return t->cfg->user_timeout && t->cfg->user_timeout < r2 ? t->cfg->user_timeout : r2;
 }
 
 static bool has_unsent(const struct tcb *t)
 {
     const bool fin_unsent = t->closing && !t->fin_sent;
     return synchronized(t) && (fin_unsent || seq_lt(t->snd_nxt, sendq_end(t)));
+}
+
+/* One of three runs (RFC 8985 section 8): the reordering timer, a probe where it comes before the
+ * retransmission timeout would, or that timeout. */
+static void retime_loss(struct rs_host *h, struct tcb *t)
+{
+    const rs_time probe = recovery_probe_timeout_after(t);
+
+    if (t->timer[RS_TIMER_REORDER] != RS_NEVER) {
+        tcb_disarm(h, t, RS_TIMER_RETRANSMIT);
+        tcb_disarm(h, t, RS_TIMER_PROBE);
+    } else if (recovery_may_probe(t) && probe < t->rto) {
+        start_unless_running(h, t, RS_TIMER_PROBE, probe);
+        tcb_disarm(h, t, RS_TIMER_RETRANSMIT);
+    } else {
+        start_unless_running(h, t, RS_TIMER_RETRANSMIT, t->rto);
+        tcb_disarm(h, t, RS_TIMER_PROBE);
+    }
 }
 
 void tcb_retime(struct rs_host *h, struct tcb *t)
@@ -68,11 +86,13 @@ void tcb_retime(struct rs_host *h, struct tcb *t)
     const bool shut = t->snd_wnd == 0 && t->snd_una != t->iss;
 
     if (in_flight && !shut) {
-        start_unless_running(h, t, RS_TIMER_RETRANSMIT, t->rto);
+        retime_loss(h, t);
         tcb_disarm(h, t, RS_TIMER_PERSIST);
         t->backoff = 0;
     } else {
         tcb_disarm(h, t, RS_TIMER_RETRANSMIT);
+        tcb_disarm(h, t, RS_TIMER_REORDER);
+        tcb_disarm(h, t, RS_TIMER_PROBE);
         /* SHLD-29: the first probe after one RTO. */
         if (waiting && !BUG(NO_PERSIST))
             start_unless_running(h, t, RS_TIMER_PERSIST, t->rto);
@@ -83,34 +103,31 @@ void tcb_retime(struct rs_host *h, struct tcb *t)
         start_unless_running(h, t, RS_TIMER_USER, patience(t));
     else
         tcb_disarm(h, t, RS_TIMER_USER);
-    if (t->cfg.keepalive && synchronized(t) && t->state != RS_TIME_WAIT)
-        start_unless_running(h, t, RS_TIMER_KEEPALIVE, t->cfg.keepalive_idle);
+    if (t->cfg->keepalive && synchronized(t) && t->state != RS_TIME_WAIT)
+        start_unless_running(h, t, RS_TIMER_KEEPALIVE, t->cfg->keepalive_idle);
     else
         tcb_disarm(h, t, RS_TIMER_KEEPALIVE);
 }
 
 static rs_time doubled(const struct tcb *t, rs_time x, uint32_t times)
 {
-    while (times-- > 0 && x < t->cfg.rto_max)
+    while (times-- > 0 && x < t->cfg->rto_max)
         x *= 2;
-    return x < t->cfg.rto_max ? x : t->cfg.rto_max;
+    return x < t->cfg->rto_max ? x : t->cfg->rto_max;
 }
 
 /* RFC 6298 section 5.4 to 5.6. */
 static void retransmit_timeout(struct rs_host *h, struct tcb *t)
 {
     t->retransmits++;
-    if (t->retransmits >= t->cfg.r1)
+    if (t->retransmits >= t->cfg->r1)
         t->soft_error = RS_ETIMEOUT; /* SHLD-9: advice between R1 and R2 */
     t->rto = doubled(t, t->rto, 1);
     t->rtt_timing = false;
     if (t->snd_una == t->iss) {
         t->syn_due = true;
     } else {
-        cc_on_rto(t);
-        t->rtx_nxt = t->snd_una;
-        t->rtx_end = t->snd_nxt;
-        t->rtx_free = true;
+        recovery_on_rto(h, t);
     }
     tcb_arm(h, t, RS_TIMER_RETRANSMIT, h->now + t->rto);
     tcb_ready(h, t);
@@ -139,18 +156,18 @@ static void user_timeout(struct rs_host *h, struct tcb *t)
 /* MUST-26: a probe goes out only when nothing else would and nothing has come for the interval. */
 static void keepalive_timeout(struct rs_host *h, struct tcb *t)
 {
-    const rs_time due = t->last_heard + t->cfg.keepalive_idle;
+    const rs_time due = t->last_heard + t->cfg->keepalive_idle;
 
     if (t->snd_una != t->snd_nxt || has_unsent(t)) {
-        tcb_arm(h, t, RS_TIMER_KEEPALIVE, h->now + t->cfg.keepalive_idle);
+        tcb_arm(h, t, RS_TIMER_KEEPALIVE, h->now + t->cfg->keepalive_idle);
     } else if (due > h->now) {
         tcb_arm(h, t, RS_TIMER_KEEPALIVE, due);
-    } else if (t->keepalives_sent >= t->cfg.keepalive_probes) {
+    } else if (t->keepalives_sent >= t->cfg->keepalive_probes) {
         user_timeout(h, t);
     } else {
         t->keepalives_sent++;
         t->keepalive_due = true;
-        tcb_arm(h, t, RS_TIMER_KEEPALIVE, h->now + t->cfg.keepalive_intvl);
+        tcb_arm(h, t, RS_TIMER_KEEPALIVE, h->now + t->cfg->keepalive_intvl);
         tcb_ready(h, t);
     }
 }
@@ -170,6 +187,8 @@ static void fire(struct rs_host *h, struct tcb *t, enum rs_timer timer)
 {
     static void (*const handler[RS_N_TIMERS])(struct rs_host *, struct tcb *) = {
         [RS_TIMER_RETRANSMIT] = retransmit_timeout,
+        [RS_TIMER_REORDER] = recovery_reorder_timeout,
+        [RS_TIMER_PROBE] = recovery_probe_timeout,
         [RS_TIMER_PERSIST] = persist_timeout,
         [RS_TIMER_DELAYED_ACK] = delayed_ack_timeout,
         [RS_TIMER_KEEPALIVE] = keepalive_timeout,

@@ -29,7 +29,7 @@ int rs_send(struct rs_host *h, int conn, const void *data, size_t len, unsigned 
         if (error < 0)
             return error;
     }
-    const uint32_t room = t->cfg.snd_buf > t->sendq.len ? t->cfg.snd_buf - t->sendq.len : 0;
+    const uint32_t room = t->cfg->snd_buf > t->sendq.len ? t->cfg->snd_buf - t->sendq.len : 0;
     const uint32_t n = len < room ? (uint32_t)len : room;
     const uint32_t taken = chain_append(&h->pool, &t->sendq, data, n);
     if (taken == 0)
@@ -167,8 +167,8 @@ int rs_release(struct rs_host *h, int conn, rs_time now)
     t->released = true;
     if (t->state == RS_CLOSED)
         tcb_free(h, t);
-    else if (t->state == RS_FIN_WAIT_2 && t->cfg.fin_wait_2)
-        tcb_arm(h, t, RS_TIMER_FIN_WAIT_2, now + t->cfg.fin_wait_2);
+    else if (t->state == RS_FIN_WAIT_2 && t->cfg->fin_wait_2)
+        tcb_arm(h, t, RS_TIMER_FIN_WAIT_2, now + t->cfg->fin_wait_2);
     return 0;
 }
 
@@ -201,36 +201,8 @@ unsigned rs_ready(const struct rs_host *h, int conn)
         return t->accept_head != TCB_NONE ? RS_READABLE : 0;
     if (recvq_readable(&t->recvq) > 0 || t->fin_taken || t->deaf)
         ready |= RS_READABLE;
-    if (synchronized(t) && !t->closing && t->sendq.len < t->cfg.snd_buf &&
+    if (synchronized(t) && !t->closing && t->sendq.len < t->cfg->snd_buf &&
         (h->pool.used < h->pool.n))
         ready |= RS_WRITABLE;
     return ready;
-}
-
-int rs_set(struct rs_host *h, int conn, const struct rs_tcp_config *c, rs_time now)
-{
-    struct tcb *t = tcb_of_handle(h, conn);
-
-    h->now = now;
-    if (!t)
-        return RS_ENOCONN;
-    if (c->snd_buf == 0 || c->rcv_buf == 0 || c->snd_buf > 1u << 30 || c->rcv_buf > 1u << 30 ||
-        c->rto_min == 0 || c->rto_max < c->rto_min)
-        return RS_EINVAL;
-    t->cfg = *c;
-    tcb_disarm(h, t, RS_TIMER_KEEPALIVE);
-    tcb_disarm(h, t, RS_TIMER_USER);
-    if (t->state >= RS_SYN_SENT && t->state != RS_TIME_WAIT)
-        tcb_retime(h, t);
-    return 0;
-}
-
-int rs_get(const struct rs_host *h, int conn, struct rs_tcp_config *c)
-{
-    const struct tcb *t = tcb_of_handle(h, conn);
-
-    if (!t)
-        return RS_ENOCONN;
-    *c = t->cfg;
-    return 0;
 }

@@ -1,0 +1,102 @@
+/* CUBIC, RFC 9438, in integers: windows in octets, times in milliseconds. */
+#include "refstack/congestion.h"
+#include "refstack/host.h"
+
+/* beta_cubic = 0.7 and C = 0.4 (section 4.6 and 5.1), as fractions. */
+enum { BETA_NUM = 7, BETA_DEN = 10 };
+
+/* Beyond this the cube of time would leave 64 bits; the window has long been limited otherwise. */
+enum { MAX_MS = 100000 };
+
+/* The largest x with x^3 <= v. */
+static uint32_t cube_root(uint64_t v)
+{
+    uint64_t x = 0;
+
+    for (int bit = 20; bit >= 0; bit--) {
+        const uint64_t try = x | UINT64_C(1) << bit;
+        if (try * try * try <= v)
+            x = try;
+    }
+    return (uint32_t)x;
+}
+
+static uint32_t clock_ms(const struct rs_host *h)
+{
+    const uint32_t ms = (uint32_t)(h->now / RS_MSEC);
+    return ms ? ms : 1;
+}
+
+/* A stage of congestion avoidance begins: K = cbrt((W_max - cwnd_epoch) / C), section 4.2. */
+static void begin_epoch(struct rs_host *h, struct tcb *t)
+{
+    struct cubic *c = &t->cubic;
+
+    c->epoch_ms = clock_ms(h);
+    c->w_est = t->cwnd;
+    if (t->cwnd >= c->w_max) {
+        c->w_max = t->cwnd;
+        c->k_ms = 0;
+        return;
+    }
+    /* Segments over 0.4 per second cubed, in milliseconds cubed. */
+    const uint64_t octets = c->w_max - t->cwnd;
+    c->k_ms = cube_root(octets * UINT64_C(2500000000) / t->smss);
+}
+
+/* W_cubic(t) = C (t - K)^3 + W_max, t one round trip ahead, within [cwnd, 1.5 cwnd]. */
+static uint32_t target(const struct tcb *t, uint32_t elapsed_ms)
+{
+    const struct cubic *c = &t->cubic;
+    int64_t dt = (int64_t)elapsed_ms + (int64_t)(t->srtt / RS_MSEC) - c->k_ms;
+
+    if (dt > MAX_MS)
+        dt = MAX_MS;
+    if (dt < -MAX_MS)
+        dt = -MAX_MS;
+    const int64_t grown = dt * dt * dt / 10000 * 4 * t->smss / 1000000;
+    const int64_t w = c->w_max + grown;
+    if (w < t->cwnd)
+        return t->cwnd;
+    const uint32_t most = t->cwnd + t->cwnd / 2;
+    return w > most ? most : (uint32_t)w;
+}
+
+/* Section 4.3, the Reno-friendly window: alpha = 3 (1 - beta) / (1 + beta) = 9/17, or 1 once the
+ * window of before the loss is reached. */
+static void grow_estimate(struct tcb *t, uint32_t acked)
+{
+    struct cubic *c = &t->cubic;
+    const uint64_t step = (uint64_t)t->smss * acked / t->cwnd;
+    c->w_est += (uint32_t)(c->w_est < c->cwnd_prior ? step * 9 / 17 : step);
+}
+
+static void cubic_grow(struct rs_host *h, struct tcb *t, uint32_t acked)
+{
+    struct cubic *c = &t->cubic;
+
+    if (c->epoch_ms == 0)
+        begin_epoch(h, t);
+    grow_estimate(t, acked);
+    const uint32_t aim = target(t, clock_ms(h) - c->epoch_ms);
+    const uint32_t grown = t->cwnd + (uint32_t)((uint64_t)(aim - t->cwnd) * acked / t->cwnd);
+    /* An ACK never makes cwnd smaller. */
+    t->cwnd = c->w_est > grown ? c->w_est : grown;
+}
+
+/* Section 4.6 and, for w_max, 4.7: fast convergence. */
+static uint32_t cubic_ssthresh(struct tcb *t, uint32_t flight)
+{
+    struct cubic *c = &t->cubic;
+    const uint32_t least = 2u * t->smss;
+    const uint32_t ssthresh = (uint32_t)((uint64_t)flight * BETA_NUM / BETA_DEN);
+
+    c->cwnd_prior = t->cwnd;
+    c->w_max = t->cwnd < c->w_max ? (uint32_t)((uint64_t)t->cwnd * (BETA_DEN + BETA_NUM) /
+                                               (2 * BETA_DEN))
+                                  : t->cwnd;
+    c->epoch_ms = 0;
+    return ssthresh > least ? ssthresh : least;
+}
+
+const struct cc_algorithm cc_cubic = { .grow = cubic_grow, .ssthresh = cubic_ssthresh };

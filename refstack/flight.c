@@ -1,0 +1,251 @@
+#include "refstack/flight.h"
+
+#include <string.h>
+
+#include "refstack/seq.h"
+
+struct list {
+    uint32_t n;
+    struct flight_rec rec[];
+};
+
+/* Slots that SACK blocks may not use up, so that losses and retransmissions can always be noted. */
+enum { RESERVED = 4 };
+
+static struct list *list_of(const struct pool *p, const struct flight *f)
+{
+    return f->page == PAGE_NONE ? NULL : pool_page(p, f->page);
+}
+
+static uint32_t capacity(const struct pool *p)
+{
+    const uint32_t fit =
+        (p->octets - (uint32_t)sizeof(struct list)) / (uint32_t)sizeof(struct flight_rec);
+    return fit < FLIGHT_MAX ? fit : FLIGHT_MAX;
+}
+
+unsigned flight_count(const struct pool *p, const struct flight *f)
+{
+    const struct list *l = list_of(p, f);
+    return l ? l->n : 0;
+}
+
+struct flight_rec *flight_at(const struct pool *p, const struct flight *f, unsigned i)
+{
+    return &list_of(p, f)->rec[i];
+}
+
+void flight_free(struct pool *p, struct flight *f)
+{
+    if (f->page != PAGE_NONE)
+        pool_give(p, f->page);
+    f->page = PAGE_NONE;
+}
+
+static bool alike(const struct flight_rec *a, const struct flight_rec *b)
+{
+    return a->flags == b->flags && (a->sent == b->sent || (a->flags & FLIGHT_LOST) ||
+                                    (a->flags & FLIGHT_SACKED));
+}
+
+/* Joins neighbours of which the same is known. */
+static void compact(struct list *l)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 1; i < l->n; i++) {
+        if (alike(&l->rec[kept], &l->rec[i]))
+            l->rec[kept].end = l->rec[i].end;
+        else
+            l->rec[++kept] = l->rec[i];
+    }
+    if (l->n > 0)
+        l->n = kept + 1;
+}
+
+/* Makes a record end at `at`; false when that needs a slot and there is none. */
+static bool split(const struct pool *p, struct list *l, uint32_t una, uint32_t at, uint32_t reserve)
+{
+    uint32_t start = una;
+    uint32_t i = 0;
+
+    for (; i < l->n && seq_le(l->rec[i].end, at); i++)
+        start = l->rec[i].end;
+    if (i == l->n || seq_le(at, start))
+        return true;
+    if (l->n + reserve >= capacity(p))
+        return false;
+    memmove(&l->rec[i + 1], &l->rec[i], (l->n - i) * sizeof l->rec[0]);
+    l->n++;
+    l->rec[i].end = at;
+    return true;
+}
+
+bool flight_add(struct pool *p, struct flight *f, uint32_t end, rs_time now)
+{
+    struct list *l;
+
+    if (f->page == PAGE_NONE) {
+        f->page = pool_take(p);
+        if (f->page == PAGE_NONE)
+            return false;
+        list_of(p, f)->n = 0;
+    }
+    l = list_of(p, f);
+    const struct flight_rec new = { .sent = now, .end = end, .flags = 0 };
+    struct flight_rec *last = l->n ? &l->rec[l->n - 1] : NULL;
+    if (last && last->flags == 0 && (last->sent == now || l->n + RESERVED >= capacity(p)))
+        *last = new;
+    else
+        l->rec[l->n++] = new;
+    return true;
+}
+
+static void deliver(struct delivered *d, const struct flight_rec *r, uint32_t octets, uint32_t fack)
+{
+    if (r->flags & FLIGHT_SACKED)
+        return;
+    d->octets += octets;
+    if (!(r->flags & FLIGHT_RESENT) && seq_lt(r->end, fack))
+        d->reordered = true;
+    if (d->any && (r->sent < d->sent || (r->sent == d->sent && seq_le(r->end, d->end))))
+        return;
+    d->any = true;
+    d->sent = r->sent;
+    d->end = r->end;
+    d->resent = (r->flags & FLIGHT_RESENT) != 0;
+}
+
+void flight_ack(struct pool *p, struct flight *f, uint32_t una, uint32_t ack, uint32_t fack,
+                struct delivered *d)
+{
+    struct list *l = list_of(p, f);
+    uint32_t start = una;
+    uint32_t gone = 0;
+
+    if (!l)
+        return;
+    for (; gone < l->n && seq_le(l->rec[gone].end, ack); gone++) {
+        deliver(d, &l->rec[gone], l->rec[gone].end - start, fack);
+        start = l->rec[gone].end;
+    }
+    if (gone < l->n && seq_lt(start, ack)) {
+        struct flight_rec part = l->rec[gone];
+        part.end = ack;
+        deliver(d, &part, ack - start, fack);
+    }
+    memmove(l->rec, l->rec + gone, (l->n - gone) * sizeof l->rec[0]);
+    l->n -= gone;
+    if (l->n == 0)
+        flight_free(p, f);
+}
+
+void flight_sack(struct pool *p, struct flight *f, uint32_t una, uint32_t left, uint32_t right,
+                 uint32_t fack, struct delivered *d)
+{
+    struct list *l = list_of(p, f);
+    uint32_t start = una;
+
+    if (!l || !split(p, l, una, left, RESERVED) || !split(p, l, una, right, RESERVED))
+        return;
+    for (uint32_t i = 0; i < l->n; i++) {
+        struct flight_rec *r = &l->rec[i];
+        if (seq_ge(start, left) && seq_le(r->end, right)) {
+            deliver(d, r, r->end - start, fack);
+            r->flags = (r->flags & FLIGHT_RESENT) | FLIGHT_SACKED;
+        }
+        start = r->end;
+    }
+    compact(l);
+}
+
+void flight_lose(struct pool *p, struct flight *f, uint32_t una, uint32_t left, uint32_t right)
+{
+    struct list *l = list_of(p, f);
+    uint32_t start = una;
+
+    if (!l || !split(p, l, una, left, 1) || !split(p, l, una, right, 0))
+        return;
+    for (uint32_t i = 0; i < l->n; i++) {
+        struct flight_rec *r = &l->rec[i];
+        if (seq_ge(start, left) && seq_le(r->end, right) && !(r->flags & FLIGHT_SACKED))
+            r->flags |= FLIGHT_LOST;
+        start = r->end;
+    }
+    compact(l);
+}
+
+void flight_lose_all(struct pool *p, struct flight *f)
+{
+    struct list *l = list_of(p, f);
+
+    if (!l)
+        return;
+    for (uint32_t i = 0; i < l->n; i++)
+        l->rec[i].flags = FLIGHT_LOST | FLIGHT_RESENT;
+    compact(l);
+}
+
+bool flight_first_lost(const struct pool *p, const struct flight *f, uint32_t una, uint32_t *left,
+                       uint32_t *right)
+{
+    const struct list *l = list_of(p, f);
+    uint32_t start = una;
+
+    for (uint32_t i = 0; l && i < l->n; i++) {
+        if (l->rec[i].flags & FLIGHT_LOST) {
+            *left = start;
+            *right = l->rec[i].end;
+            return true;
+        }
+        start = l->rec[i].end;
+    }
+    return false;
+}
+
+void flight_resent(struct pool *p, struct flight *f, uint32_t una, uint32_t left, uint32_t right,
+                   rs_time now)
+{
+    struct list *l = list_of(p, f);
+    uint32_t start = una;
+
+    if (!l)
+        return;
+    /* Without a slot the whole stretch counts as sent again: the next loss of it will tell. */
+    split(p, l, una, left, 0);
+    split(p, l, una, right, 0);
+    for (uint32_t i = 0; i < l->n; i++) {
+        struct flight_rec *r = &l->rec[i];
+        if (seq_lt(start, right) && seq_gt(r->end, left) && !(r->flags & FLIGHT_SACKED)) {
+            r->flags = FLIGHT_RESENT;
+            r->sent = now;
+        }
+        start = r->end;
+    }
+    compact(l);
+}
+
+static uint32_t octets_with(const struct pool *p, const struct flight *f, uint32_t una,
+                            uint32_t mask, uint32_t want)
+{
+    const struct list *l = list_of(p, f);
+    uint32_t start = una;
+    uint32_t sum = 0;
+
+    for (uint32_t i = 0; l && i < l->n; i++) {
+        if ((l->rec[i].flags & mask) == want)
+            sum += l->rec[i].end - start;
+        start = l->rec[i].end;
+    }
+    return sum;
+}
+
+uint32_t flight_pipe(const struct pool *p, const struct flight *f, uint32_t una)
+{
+    return octets_with(p, f, una, FLIGHT_SACKED | FLIGHT_LOST, 0);
+}
+
+uint32_t flight_sacked(const struct pool *p, const struct flight *f, uint32_t una)
+{
+    return octets_with(p, f, una, FLIGHT_SACKED, FLIGHT_SACKED);
+}

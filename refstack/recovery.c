@@ -1,0 +1,311 @@
+/* Loss: how it is found and what is done about it.
+ *
+ * With SACK: RACK-TLP (RFC 8985), or RFC 6675's rules when RACK is off; both over the list of what is
+ * in flight.  Without: NewReno (RFC 6582).  Whatever is judged lost is marked so in the list, and
+ * output.c sends the first marked stretch again. */
+#include "refstack/host.h"
+
+enum { DUP_THRESH = 3, REO_WND_PERSIST = 16 };
+
+static void lose_first(struct rs_host *h, struct tcb *t)
+{
+    const uint32_t end = seq_min(t->snd_una + t->smss, t->snd_nxt);
+
+    flight_lose(&h->pool, &t->flight, t->snd_una, t->snd_una, end);
+    t->rtx_free = true;
+}
+
+static void enter_recovery(struct rs_host *h, struct tcb *t)
+{
+    cc_on_congestion(h, t);
+    t->recover = t->snd_nxt;
+    t->in_recovery = true;
+    t->cwnd = t->ssthresh;
+    t->rtx_free = true;
+}
+
+static void leave_recovery(struct rs_host *h, struct tcb *t)
+{
+    const uint32_t pipe = flight_pipe(&h->pool, &t->flight, t->snd_una);
+    const uint32_t some = (pipe > t->smss ? pipe : t->smss) + t->smss;
+
+    t->in_recovery = false;
+    t->dup_acks = 0;
+    /* RFC 6582 section 3.2 step 3 (1): no burst of what recovery left unused. */
+    if (!t->sack_on)
+        t->cwnd = t->ssthresh < some ? t->ssthresh : some;
+}
+
+/* ---- NewReno ---- */
+
+static void partial_ack(struct rs_host *h, struct tcb *t, uint32_t acked)
+{
+    lose_first(h, t);
+    t->cwnd = acked < t->cwnd ? t->cwnd - acked : 0;
+    if (acked >= t->smss)
+        t->cwnd += t->smss;
+    if (t->cwnd < t->smss)
+        t->cwnd = t->smss;
+}
+
+static void newreno_duplicate(struct rs_host *h, struct tcb *t)
+{
+    t->dup_acks++;
+    if (t->in_recovery) {
+        t->cwnd += t->smss;
+        return;
+    }
+    /* Not again for losses of before the last recovery. */
+    if (t->dup_acks != DUP_THRESH || !seq_gt(t->snd_una, t->recover))
+        return;
+    enter_recovery(h, t);
+    t->cwnd = t->ssthresh + DUP_THRESH * t->smss;
+    lose_first(h, t);
+}
+
+/* ---- RACK, RFC 8985 section 6.2 ---- */
+
+static bool sent_after(rs_time a, uint32_t a_end, rs_time b, uint32_t b_end)
+{
+    return a > b || (a == b && seq_gt(a_end, b_end));
+}
+
+/* Steps 1 and 2. */
+static void rack_update(struct rs_host *h, struct tcb *t, const struct delivered *d)
+{
+    struct rack *r = &t->rack;
+
+    if (!d->any)
+        return;
+    const rs_time rtt = h->now - d->sent;
+    /* An ACK too early to be for the retransmission is for the original. */
+    if (d->resent && r->min_rtt && rtt < r->min_rtt)
+        return;
+    if (!d->resent && (!r->min_rtt || rtt < r->min_rtt))
+        r->min_rtt = (uint32_t)(rtt < UINT32_MAX ? rtt : UINT32_MAX);
+    if (r->any && !sent_after(d->sent, d->end, r->xmit, r->end))
+        return;
+    r->any = true;
+    r->rtt = rtt;
+    r->xmit = d->sent;
+    r->end = d->end;
+}
+
+static unsigned sacked_segments(const struct rs_host *h, const struct tcb *t)
+{
+    return (flight_sacked(&h->pool, &t->flight, t->snd_una) + t->smss - 1) / t->smss;
+}
+
+/* Step 4. */
+static rs_time reo_wnd(const struct rs_host *h, const struct tcb *t)
+{
+    const struct rack *r = &t->rack;
+
+    if (!r->reordering && (t->in_recovery || sacked_segments(h, t) >= DUP_THRESH))
+        return 0;
+    const rs_time wnd = (rs_time)(r->mult ? r->mult : 1) * r->min_rtt / 4;
+    return wnd < t->srtt ? wnd : t->srtt;
+}
+
+/* Step 5; returns how long until the next stretch may be judged lost, 0 when none waits. */
+static rs_time rack_detect(struct rs_host *h, struct tcb *t)
+{
+    const struct rack *r = &t->rack;
+    const rs_time grace = r->rtt + reo_wnd(h, t);
+    rs_time wait = 0;
+
+    for (unsigned i = 0; r->any && i < flight_count(&h->pool, &t->flight); i++) {
+        struct flight_rec *rec = flight_at(&h->pool, &t->flight, i);
+        const bool earlier = sent_after(r->xmit, r->end, rec->sent, rec->end);
+        if (!earlier || (rec->flags & (FLIGHT_SACKED | FLIGHT_LOST)))
+            continue;
+        if (rec->sent + grace <= h->now)
+            rec->flags |= FLIGHT_LOST;
+        else if (rec->sent + grace - h->now > wait)
+            wait = rec->sent + grace - h->now;
+    }
+    return wait;
+}
+
+/* ---- RFC 6675 section 4, IsLost ---- */
+
+static void sack_detect(struct rs_host *h, struct tcb *t)
+{
+    uint32_t above = 0;
+    unsigned runs = 0;
+
+    for (unsigned i = flight_count(&h->pool, &t->flight); i-- > 0;) {
+        struct flight_rec *rec = flight_at(&h->pool, &t->flight, i);
+        const uint32_t start = i ? flight_at(&h->pool, &t->flight, i - 1)->end : t->snd_una;
+        if (rec->flags & FLIGHT_SACKED) {
+            above += rec->end - start;
+            runs++;
+        } else if (!(rec->flags & FLIGHT_RESENT) &&
+                   (runs >= DUP_THRESH || above > (DUP_THRESH - 1u) * t->smss)) {
+            rec->flags |= FLIGHT_LOST;
+        }
+    }
+}
+
+static void detect(struct rs_host *h, struct tcb *t)
+{
+    uint32_t left;
+    uint32_t right;
+
+    tcb_disarm(h, t, RS_TIMER_REORDER);
+    if (t->cfg->rack) {
+        const rs_time wait = rack_detect(h, t);
+        if (wait)
+            tcb_arm(h, t, RS_TIMER_REORDER, h->now + wait);
+    } else {
+        sack_detect(h, t);
+    }
+    if (!flight_first_lost(&h->pool, &t->flight, t->snd_una, &left, &right))
+        return;
+    if (!t->in_recovery && seq_ge(t->snd_una, t->recover))
+        enter_recovery(h, t);
+    tcb_ready(h, t);
+}
+
+void recovery_reorder_timeout(struct rs_host *h, struct tcb *t)
+{
+    detect(h, t);
+}
+
+/* ---- Tail loss probe, RFC 8985 section 7 ---- */
+
+/* Section 7.2: twice the round trip, more when the ACK of a single segment may be delayed. */
+rs_time recovery_probe_timeout_after(const struct tcb *t)
+{
+    static const rs_time max_ack_delay = 200 * RS_MSEC;
+    const bool single = t->snd_nxt - t->snd_una <= t->smss;
+
+    return t->rtt_valid ? 2 * t->srtt + (single ? max_ack_delay : 2 * RS_MSEC) : RS_SEC;
+}
+
+bool recovery_may_probe(const struct tcb *t)
+{
+    return t->sack_on && t->cfg->rack && !t->in_recovery && !t->tlp_out && t->retransmits == 0 &&
+           t->snd_wnd > 0 && t->snd_una != t->snd_nxt && t->snd_una != t->iss &&
+           seq_ge(t->snd_una, t->recover);
+}
+
+/* Section 7.3: new text if there is any that may go, else the last segment again. */
+void recovery_probe_timeout(struct rs_host *h, struct tcb *t)
+{
+    const uint32_t last = seq_max(t->snd_una, t->snd_nxt - t->smss);
+    const bool fresh = seq_lt(t->snd_nxt, sendq_end(t)) && !t->fin_sent &&
+                       seq_lt(t->snd_nxt, t->snd_una + t->snd_wnd);
+
+    if (!recovery_may_probe(t))
+        return;
+    t->tlp_out = true;
+    t->tlp_resent = !fresh;
+    t->tlp_end = t->snd_nxt;
+    t->override_due = fresh; /* a new segment however small, cwnd or not */
+    t->rtx_free = true;
+    if (!fresh)
+        flight_lose(&h->pool, &t->flight, t->snd_una, last, t->snd_nxt);
+    tcb_ready(h, t);
+}
+
+/* Section 7.4: a probe that repaired a loss is a sign of congestion. */
+static void tlp_judge(struct rs_host *h, struct tcb *t, bool dsack)
+{
+    if (!t->tlp_out || seq_lt(t->snd_una, t->tlp_end))
+        return;
+    t->tlp_out = false;
+    if (!t->tlp_resent || dsack || t->snd_una == t->tlp_end)
+        return;
+    cc_on_congestion(h, t);
+    t->cwnd = t->ssthresh;
+}
+
+/* ---- ACKs ---- */
+
+/* RFC 2883 section 4: the first block lies below the ACK or inside the second. */
+static bool is_dsack(const struct tcp_opts *o, uint32_t ack)
+{
+    if (o->n_sack == 0)
+        return false;
+    const struct sack_block *first = &o->sack[0];
+    const struct sack_block *second = &o->sack[1];
+    if (seq_le(first->right, ack))
+        return true;
+    return o->n_sack > 1 && seq_ge(first->left, second->left) && seq_le(first->right, second->right);
+}
+
+static void take_blocks(struct rs_host *h, struct tcb *t, const struct tcp_opts *o,
+                        struct delivered *d)
+{
+    const uint32_t fack = t->rack.fack;
+
+    for (unsigned i = 0; i < o->n_sack; i++) {
+        const struct sack_block *b = &o->sack[i];
+        /* Only what lies above the ACK and was sent says anything. */
+        if (!seq_lt(b->left, b->right) || seq_le(b->left, t->snd_una) ||
+            seq_gt(b->right, t->snd_nxt))
+            continue;
+        flight_sack(&h->pool, &t->flight, t->snd_una, b->left, b->right, fack, d);
+        t->rack.fack = seq_max(t->rack.fack, b->right);
+    }
+}
+
+/* The reordering window adapts to spurious retransmissions the peer reports, section 6.2 step 4. */
+static void rack_adapt(struct tcb *t, bool dsack, const struct delivered *d)
+{
+    if (d->reordered)
+        t->rack.reordering = true;
+    if (dsack && seq_ge(t->snd_una, t->rack.round)) {
+        t->rack.round = t->snd_nxt;
+        t->rack.mult = (uint8_t)(t->rack.mult < 255 ? (t->rack.mult ? t->rack.mult : 1) + 1 : 255);
+        t->rack.persist = REO_WND_PERSIST;
+    }
+}
+
+void recovery_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_opts *o, uint32_t old_una,
+                     bool duplicate)
+{
+    const uint32_t acked = t->snd_una - old_una;
+    const uint32_t flight_before = t->snd_nxt - old_una;
+    struct delivered d = { .any = false };
+    const bool dsack = t->sack_on && is_dsack(o, t->snd_una);
+
+    flight_ack(&h->pool, &t->flight, old_una, t->snd_una, t->rack.fack, &d);
+    if (acked)
+        t->dup_acks = 0;
+    if (t->in_recovery && seq_ge(t->snd_una, t->recover)) {
+        leave_recovery(h, t);
+        if (t->rack.persist && --t->rack.persist == 0)
+            t->rack.mult = 1;
+    } else if (acked && !t->in_recovery) {
+        cc_on_ack(h, t, acked, flight_before);
+    } else if (acked && !t->sack_on) {
+        partial_ack(h, t, acked);
+    }
+    if (!t->sack_on) {
+        if (duplicate)
+            newreno_duplicate(h, t);
+        return;
+    }
+    t->rack.fack = seq_max(t->rack.fack, t->snd_una);
+    take_blocks(h, t, o, &d);
+    rack_update(h, t, &d);
+    rack_adapt(t, dsack, &d);
+    tlp_judge(h, t, dsack);
+    if (d.any || o->n_sack)
+        detect(h, t);
+}
+
+/* RFC 6298 section 5.4 with RFC 5681, RFC 6582 section 4 and RFC 6675 section 5.1. */
+void recovery_on_rto(struct rs_host *h, struct tcb *t)
+{
+    cc_on_rto(h, t);
+    flight_lose_all(&h->pool, &t->flight);
+    t->rtx_free = true;
+    t->in_recovery = false;
+    t->dup_acks = 0;
+    t->recover = t->snd_nxt;
+    t->tlp_out = false;
+    tcb_disarm(h, t, RS_TIMER_REORDER);
+}

@@ -1,0 +1,87 @@
+/* A connection's configuration: the host's, until rs_set gives it one of its own.
+ *
+ * That one stands in a page of the pool, which a listener's connections share with it, so that a
+ * million of them cost no more than one. */
+#include "refstack/host.h"
+
+struct settings {
+    uint32_t users;
+    struct rs_tcp_config cfg;
+};
+
+_Static_assert(sizeof(struct settings) <= 256, "fits the smallest page");
+
+void settings_init(struct rs_host *h, struct tcb *t)
+{
+    t->cfg = &h->cfg.tcp;
+    t->cfg_page = PAGE_NONE;
+}
+
+void settings_drop(struct rs_host *h, struct tcb *t)
+{
+    if (t->cfg_page != PAGE_NONE) {
+        struct settings *s = pool_page(&h->pool, t->cfg_page);
+        if (--s->users == 0)
+            pool_give(&h->pool, t->cfg_page);
+    }
+    settings_init(h, t);
+}
+
+void settings_share(struct rs_host *h, struct tcb *t, const struct tcb *of)
+{
+    settings_drop(h, t);
+    t->cfg = of->cfg;
+    t->cfg_page = of->cfg_page;
+    if (t->cfg_page != PAGE_NONE)
+        ((struct settings *)pool_page(&h->pool, t->cfg_page))->users++;
+}
+
+static int change(struct rs_host *h, struct tcb *t, const struct rs_tcp_config *c)
+{
+    const uint32_t page = pool_take(&h->pool);
+
+    if (page == PAGE_NONE)
+        return RS_ENORES;
+    struct settings *s = pool_page(&h->pool, page);
+    *s = (struct settings){ .users = 1, .cfg = *c };
+    settings_drop(h, t);
+    t->cfg = &s->cfg;
+    t->cfg_page = page;
+    return 0;
+}
+
+bool settings_usable(const struct rs_tcp_config *c)
+{
+    return c->snd_buf > 0 && c->rcv_buf > 0 && c->snd_buf <= 1u << 30 && c->rcv_buf <= 1u << 30 &&
+           c->rto_min > 0 && c->rto_max >= c->rto_min;
+}
+
+int rs_set(struct rs_host *h, int conn, const struct rs_tcp_config *c, rs_time now)
+{
+    struct tcb *t = tcb_of_handle(h, conn);
+
+    h->now = now;
+    if (!t)
+        return RS_ENOCONN;
+    if (!settings_usable(c))
+        return RS_EINVAL;
+    const int error = change(h, t, c);
+    if (error < 0)
+        return error;
+    tcb_disarm(h, t, RS_TIMER_KEEPALIVE);
+    tcb_disarm(h, t, RS_TIMER_USER);
+    if (t->state >= RS_SYN_SENT && t->state != RS_TIME_WAIT)
+        tcb_retime(h, t);
+    tcb_ready(h, t);
+    return 0;
+}
+
+int rs_get(const struct rs_host *h, int conn, struct rs_tcp_config *c)
+{
+    const struct tcb *t = tcb_of_handle(h, conn);
+
+    if (!t)
+        return RS_ENOCONN;
+    *c = *t->cfg;
+    return 0;
+}
