@@ -112,7 +112,8 @@ static void check_bound(const struct tcb *t, enum rs_timer timer, rs_time now, r
 
 static void check_armed(const struct rs_host *h, const struct tcb *t)
 {
-    const bool resends = runs(t, RS_TIMER_RETRANSMIT) || runs(t, RS_TIMER_PERSIST);
+    const bool resends = runs(t, RS_TIMER_RETRANSMIT) || runs(t, RS_TIMER_PERSIST) ||
+                         runs(t, RS_TIMER_REORDER) || runs(t, RS_TIMER_PROBE);
     const bool unsent = synchronized(t) && seq_lt(t->snd_nxt, sendq_end(t));
     const bool owes = synchronized(t) && t->last_ack_sent != rcv_nxt(t);
 
@@ -137,7 +138,7 @@ static void check_timers(const struct rs_host *h, const struct tcb *t, rs_time n
         return;
     }
     check_bound(t, RS_TIMER_DELAYED_ACK, now, 500 * RS_MSEC);
-    check_bound(t, RS_TIMER_TIME_WAIT, now, 2 * t->cfg.msl);
+    check_bound(t, RS_TIMER_TIME_WAIT, now, 2 * t->cfg->msl);
     check_bound(t, RS_TIMER_RETRANSMIT, now, h->cfg.tcp.rto_max);
     check_bound(t, RS_TIMER_PERSIST, now, h->cfg.tcp.rto_max);
     check_armed(h, t);
@@ -183,6 +184,15 @@ static void own_chain(struct census *c, const struct chain *chain)
            octets - c->pool->octets);
 }
 
+/* A page of settings is shared by a listener and its connections; it counts for the first. */
+static bool first_with_settings(const struct rs_host *h, uint32_t index)
+{
+    for (uint32_t i = 0; i < index; i++)
+        if (h->tcb[i].in_use && h->tcb[i].cfg_page == h->tcb[index].cfg_page)
+            return false;
+    return true;
+}
+
 static void own_all(struct census *c, const struct rs_host *h)
 {
     for (uint32_t i = 0; i < h->tcb_fresh; i++) {
@@ -193,6 +203,10 @@ static void own_all(struct census *c, const struct rs_host *h)
         own_chain(c, &t->recvq.chain);
         if (t->recvq.blocks != PAGE_NONE)
             own(c, t->recvq.blocks);
+        if (t->flight.page != PAGE_NONE)
+            own(c, t->flight.page);
+        if (t->cfg_page != PAGE_NONE && first_with_settings(h, i))
+            own(c, t->cfg_page);
     }
     for (uint32_t i = 0; i < h->outq.n; i++)
         own_chain(c, &h->outq.entry[(h->outq.head + i) % OUTQ_ENTRIES].chain);
@@ -352,7 +366,7 @@ static uint64_t tcb_hash(const struct rs_host *h, const struct tcb *t)
     x = mix(x, pair(t->cwnd, t->ssthresh));
     x = mix(x, (uint64_t)t->ts_on | (uint64_t)t->sack_on << 1 | (uint64_t)t->wscale_on << 2 |
                    (uint64_t)t->fin_known << 3 | (uint64_t)t->fin_taken << 4 |
-                   (uint64_t)t->closing << 5 | (uint64_t)t->urgent_seen << 6);
+                   (uint64_t)t->closing << 5);
     x = mix(x, t->timer[RS_TIMER_RETRANSMIT]);
     x = mix(x, t->timer[RS_TIMER_TIME_WAIT]);
     x = mix(x, t->timer[RS_TIMER_USER]);
