@@ -42,6 +42,7 @@ void options_agree(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
         t->rcv_wscale = 0;
     t->ts_on = t->ts_on && o->has_ts;
     t->sack_on = t->sack_on && o->has_sack_permitted;
+    ecn_agree(t, seg);
     if (t->ts_on) {
         t->ts_recent = o->ts_val;
         t->ts_recent_at = h->now;
@@ -85,12 +86,24 @@ static void put_syn(const struct rs_host *h, const struct tcb *t, struct wcur *w
     }
 }
 
+/* The blocks to report: what came twice first (RFC 2883 section 4), then what waits. */
+static unsigned sack_blocks(const struct rs_host *h, const struct tcb *t, struct sack_block block[4])
+{
+    const unsigned max = t->ts_on ? 3 : 4;
+    unsigned n = 0;
+
+    if (!t->sack_on)
+        return 0;
+    if (t->dsack_due)
+        block[n++] = t->dsack;
+    return n + recvq_sack(&h->pool, &t->recvq, block + n, max - n);
+}
+
 static void put_sack(const struct rs_host *h, const struct tcb *t, struct wcur *w)
 {
     struct tcp_option sack = { .kind = OPT_SACK, .typed = true };
-    const unsigned max = t->ts_on ? 3 : 4;
 
-    sack.u.sack.n = (uint8_t)recvq_sack(&h->pool, &t->recvq, sack.u.sack.block, max);
+    sack.u.sack.n = (uint8_t)sack_blocks(h, t, sack.u.sack.block);
     if (sack.u.sack.n == 0)
         return;
     sack.len = (uint8_t)(2 + 8 * sack.u.sack.n);
@@ -110,8 +123,7 @@ size_t options_emit(const struct rs_host *h, const struct tcb *t, uint16_t flags
     } else {
         if (t->ts_on)
             put_ts(h, t, &w);
-        if (t->sack_on)
-            put_sack(h, t, &w);
+        put_sack(h, t, &w);
     }
     return (size_t)(w.p - to);
 }
@@ -119,9 +131,8 @@ size_t options_emit(const struct rs_host *h, const struct tcb *t, uint16_t flags
 /* MUST-16: the octets of options that a segment with text carries count against the MSS. */
 uint32_t eff_snd_mss(const struct rs_host *h, const struct tcb *t)
 {
-    const unsigned max = t->ts_on ? 3 : 4;
     struct sack_block block[4];
-    const unsigned n = t->sack_on ? recvq_sack(&h->pool, &t->recvq, block, max) : 0;
+    const unsigned n = sack_blocks(h, t, block);
 
     return t->smss - (t->ts_on ? TS_OCTETS : 0u) - (n ? 4 + 8 * n : 0);
 }

@@ -112,7 +112,7 @@ static bool plan_syn(struct tcb *t, struct plan *p)
     if (!t->syn_due)
         return false;
     t->syn_due = false;
-    *p = (struct plan){ .seq = t->iss, .flags = TCP_SYN };
+    *p = (struct plan){ .seq = t->iss, .flags = TCP_SYN | ecn_syn_flags(t) };
     if (t->state != RS_SYN_SENT)
         p->flags |= TCP_ACK;
     return true;
@@ -181,13 +181,14 @@ static void sent(struct rs_host *h, struct tcb *t, const struct plan *p)
     t->last_sent = h->now;
     if (p->flags & TCP_ACK) {
         t->last_ack_sent = rcv_nxt(t);
-        t->ack_now = false;
+        t->ack_now = t->dsack_due = false;
         tcb_disarm(h, t, RS_TIMER_DELAYED_ACK);
     }
     if (numbers == 0)
         return;
     t->override_due = t->rtx_free = false;
     if (seq_gt(p->seq + numbers, t->snd_nxt)) {
+        t->cwr_due = t->cwr_due && p->len == 0;
         rtt_on_send(h, t, p->seq, numbers);
         t->snd_nxt = p->seq + numbers;
         if (!(p->flags & TCP_SYN))
@@ -216,10 +217,12 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
         .opt = opt,
         .opt_len = (uint8_t)options_emit(h, t, p->flags, opt),
     };
+    const bool new_text = p->len > 0 && p->seq == t->snd_nxt;
+    const uint8_t tos = (uint8_t)((t->cfg->tos & 0xfc) | ecn_mark(t, new_text));
     const size_t link = link_header_len(h);
     const size_t head = TCP_HEADER + seg.opt_len;
     const size_t ip = cap < link ? 0 : ip_emit_header(h, &t->local.addr, &t->remote.addr, IP_PROTO_TCP,
-                                     t->cfg->tos, t->cfg->ttl, head + p->len, buf + link, cap - link);
+                                     tos, t->cfg->ttl, head + p->len, buf + link, cap - link);
     if (!ip || cap < link + ip + head + p->len)
         return 0;
     seg.doff = (uint8_t)(head / 4);
@@ -228,6 +231,12 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
     seg.wnd = rcv_window_field(t, (p->flags & TCP_SYN) != 0);
     if (p->len && p->seq + p->len == sendq_end(t))
         seg.flags |= TCP_PSH; /* MUST-61 */
+    if (!(p->flags & TCP_SYN)) {
+        if (t->ecn_echo)
+            seg.flags |= TCP_ECE;
+        if (t->cwr_due && new_text)
+            seg.flags |= TCP_CWR;
+    }
     if (seq_gt(t->snd_up, p->seq) && !(p->flags & TCP_SYN)) {
         seg.flags |= TCP_URG;
         seg.up = (uint16_t)min_u32(t->snd_up - p->seq, 65535); /* MUST-62 */

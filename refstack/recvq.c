@@ -123,6 +123,16 @@ uint32_t recvq_join(struct pool *p, struct recvq *q)
     return q->nxt - before;
 }
 
+bool recvq_holds(const struct pool *p, const struct recvq *q, uint32_t seq, uint32_t len)
+{
+    const struct recvq_blocks *b = blocks_of(p, q);
+
+    for (uint32_t i = 0; b && i < b->n; i++)
+        if (seq_le(b->block[i].left, seq) && seq_ge(b->block[i].right, seq + len))
+            return true;
+    return false;
+}
+
 uint32_t recvq_read(struct pool *p, struct recvq *q, void *to, uint32_t cap)
 {
     const uint32_t ready = recvq_readable(q);

@@ -41,6 +41,8 @@ bool recvq_insert(struct pool *, struct recvq *, uint32_t seq, const uint8_t *te
                   bool hold);
 /* Joins a block that starts at nxt; returns the octets nxt moved. */
 uint32_t recvq_join(struct pool *, struct recvq *);
+/* Whether all of [seq, seq + len) waits already. */
+bool recvq_holds(const struct pool *, const struct recvq *, uint32_t seq, uint32_t len);
 /* Gives the user up to cap octets. */
 uint32_t recvq_read(struct pool *, struct recvq *, void *to, uint32_t cap);
 /* The blocks that wait, the most recently grown first; returns how many. */

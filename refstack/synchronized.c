@@ -63,6 +63,17 @@ static bool crossing_syn(struct rs_host *h, struct tcb *t, struct tcp_seg *seg)
     return true;
 }
 
+/* RFC 2883: octets below RCV.NXT that came again are reported once. */
+static void note_duplicate(struct tcb *t, const struct tcp_seg *seg)
+{
+    const uint32_t right = seq_min(seg->seq + seg->text_len, t->recvq.nxt);
+
+    if (!t->sack_on || seg->text_len == 0 || !seq_lt(seg->seq, right) || seq_le(right, t->irs))
+        return;
+    t->dsack = (struct sack_block){ .left = seg->seq, .right = right };
+    t->dsack_due = true;
+}
+
 /* First: sequence number. */
 static enum rs_reason check_sequence(struct rs_host *h, struct tcb *t, struct tcp_seg *seg)
 {
@@ -72,6 +83,7 @@ static enum rs_reason check_sequence(struct rs_host *h, struct tcb *t, struct tc
         return RS_REASON_RST_NOT_ACCEPTABLE;
     if (BUG(TIME_WAIT_SILENT) && t->state == RS_TIME_WAIT)
         return RS_REASON_OUT_OF_WINDOW;
+    note_duplicate(t, seg);
     /* An ACK without text is answered only so often, or two ends that disagree would answer each
      * other for ever. */
     if (tcp_seg_len(seg) == 0) {
@@ -99,7 +111,7 @@ static void update_ts_recent(struct rs_host *h, struct tcb *t, const struct tcp_
 }
 
 /* Makes the segment the one that begins at or after RCV.NXT and does not exceed the window. */
-static void trim(const struct tcb *t, struct tcp_seg *seg)
+static void trim(struct tcb *t, struct tcp_seg *seg)
 {
     const uint32_t nxt = rcv_nxt(t);
     const uint32_t edge = nxt + rcv_wnd(t);
@@ -107,6 +119,7 @@ static void trim(const struct tcb *t, struct tcp_seg *seg)
     if (seg->flags & TCP_SYN)
         return; /* answered by a challenge below, whatever else it carries */
     if (seq_lt(seg->seq, nxt)) {
+        note_duplicate(t, seg);
         const uint32_t old = nxt - seg->seq;
         const uint32_t cut = old < seg->text_len ? old : seg->text_len;
         seg->text += cut;
@@ -300,8 +313,10 @@ static enum rs_reason ack_in_established(struct rs_host *h, struct tcb *t,
     const bool duplicate = duplicate_ack(t, seg);
     if (advances)
         acknowledged(h, t, seg, o);
-    if (seq_ge(seg->ack, old_una))
+    if (seq_ge(seg->ack, old_una)) {
+        ecn_on_ack(h, t, seg);
         recovery_on_ack(h, t, o, old_una, duplicate);
+    }
     /* MUST-37: an ACK of a probe keeps the connection, unless nobody is left to wait for it. */
     if (t->snd_wnd == 0 && !t->released)
         tcb_disarm(h, t, RS_TIMER_USER);
@@ -367,6 +382,7 @@ enum rs_reason arrives_synchronized(struct rs_host *h, struct tcb *t, const stru
         return reason;
     if (!fin_acknowledged(h, t))
         return RS_REASON_ACCEPTED;
+    ecn_on_segment(t, seg, ip);
     take_urgent(h, t, seg);
     return take_text_and_fin(h, t, seg);
 }

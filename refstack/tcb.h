@@ -120,6 +120,7 @@ struct tcb {
     /* Congestion control and recovery */
     uint32_t cwnd, ssthresh, recover, dup_acks, bytes_acked;
     uint32_t tlp_end;
+    uint32_t ecn_edge; /* SND.NXT when ECE last made cwnd smaller: once for each window */
     struct cubic cubic;
     struct rack rack;
 
@@ -196,6 +197,13 @@ void timers_fire(struct rs_host *);
 void rtt_sample(struct tcb *, rs_time r);
 void rtt_on_ack(struct rs_host *, struct tcb *, const struct tcp_opts *, uint32_t ack);
 void rtt_on_send(struct rs_host *, struct tcb *, uint32_t seq, uint32_t len);
+
+/* ---- explicit congestion notification (ecn.c) ---- */
+uint16_t ecn_syn_flags(const struct tcb *);
+void ecn_agree(struct tcb *, const struct tcp_seg *syn);
+uint8_t ecn_mark(const struct tcb *, bool new_text); /* the IP header's two bits */
+void ecn_on_segment(struct tcb *, const struct tcp_seg *, const struct datagram *);
+void ecn_on_ack(struct rs_host *, struct tcb *, const struct tcp_seg *);
 
 /* ---- loss (recovery.c) ---- */
 /* SND.UNA has moved from old_una; or the ACK is a duplicate, or neither. */

@@ -87,6 +87,10 @@ static enum rs_reason take_text(struct rs_host *h, struct tcb *t, struct tcp_seg
     }
     if (t->released)
         return refuse_text(h, t);
+    if (t->sack_on && recvq_holds(&h->pool, &t->recvq, seg->seq, seg->text_len)) {
+        t->dsack = (struct sack_block){ .left = seg->seq, .right = seg->seq + seg->text_len };
+        t->dsack_due = true;
+    }
     if (!recvq_insert(&h->pool, &t->recvq, seg->seq, seg->text, seg->text_len, false)) {
         acknowledge_text(h, t, true);
         return RS_REASON_TEXT_NO_ROOM;

@@ -1,0 +1,49 @@
+/* Explicit congestion notification, RFC 3168 section 6.1. */
+#include "refstack/host.h"
+
+enum { NOT_ECT = 0, ECT_0 = 2, CE = 3, ECN_MASK = 3 };
+
+/* Section 6.1.1: an ECN-setup SYN has both bits, its answer ECE alone.  A SYN sent again goes
+ * without, in case something on the way drops the bits' bearers (section 6.1.1.1). */
+uint16_t ecn_syn_flags(const struct tcb *t)
+{
+    if (t->state == RS_SYN_SENT)
+        return t->cfg->ecn && t->retransmits == 0 ? TCP_ECE | TCP_CWR : 0;
+    return t->ecn_on ? TCP_ECE : 0;
+}
+
+void ecn_agree(struct tcb *t, const struct tcp_seg *syn)
+{
+    const uint16_t both = TCP_ECE | TCP_CWR;
+    const uint16_t expected = (syn->flags & TCP_ACK) ? TCP_ECE : both;
+
+    t->ecn_on = t->cfg->ecn && (syn->flags & both) == expected;
+}
+
+/* Sections 6.1.4 to 6.1.6: only text sent for the first time, into an open window, is ECT. */
+uint8_t ecn_mark(const struct tcb *t, bool new_text)
+{
+    return t->ecn_on && new_text && t->snd_wnd > 0 ? ECT_0 : NOT_ECT;
+}
+
+/* Section 6.1.3: CE is echoed until the sender says it has slowed down. */
+void ecn_on_segment(struct tcb *t, const struct tcp_seg *seg, const struct datagram *d)
+{
+    if (!t->ecn_on)
+        return;
+    if (seg->flags & TCP_CWR)
+        t->ecn_echo = false;
+    if ((d->tos & ECN_MASK) == CE)
+        t->ecn_echo = true;
+}
+
+/* Section 6.1.2: as for a lost segment, at most once for each window of data. */
+void ecn_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg)
+{
+    if (!t->ecn_on || !(seg->flags & TCP_ECE) || t->in_recovery || !seq_ge(t->snd_una, t->ecn_edge))
+        return;
+    cc_on_congestion(h, t);
+    t->cwnd = t->ssthresh;
+    t->ecn_edge = t->snd_nxt;
+    t->cwr_due = true;
+}
