@@ -1,4 +1,5 @@
 /* Segments: flags, symbolic numbers, options, malformations, text. */
+#include <ctype.h>
 #include <string.h>
 
 #include "harness/script_grammar.h"
@@ -59,13 +60,12 @@ struct sc_num parse_num(struct lex *l)
     } else {
         lex_expected(l, "a number such as 1, SND.UNA+1, @7 or *");
     }
-    while (!l->failed) {
-        if (lex_take(l, "+"))
-            n.offset += parse_magnitude(l);
-        else if (lex_take(l, "-"))
-            n.offset -= parse_magnitude(l);
-        else
-            break;
+    /* No blank before the sign: `ack 1` may be followed by the next line's time, `+0`. */
+    while (!l->failed && l->p < l->end && (*l->p == '+' || *l->p == '-') &&
+           !isspace((unsigned char)l->p[-1])) {
+        bool plus = *l->p++ == '+';
+        uint32_t by = parse_magnitude(l);
+        n.offset += plus ? by : 0 - by;
     }
     return n;
 }
