@@ -242,7 +242,7 @@ static bool work_client(struct apps *a, struct app *app, rs_time now)
     while (!app->closed && app->sent < app->client.to_send) {
         uint64_t left = app->client.to_send - app->sent;
         size_t len = left < sizeof piece ? (size_t)left : sizeof piece;
-        stream_fill(app->client.seed, app->sent, piece, len);
+        stream_make(app->client.seed, app->sent, piece, len);
         size_t n = send_octets(a, app, piece, len, now);
         any |= n > 0;
         if (n < len)

@@ -15,7 +15,7 @@ static uint64_t stream_word(uint64_t seed, uint64_t index)
     return mix(seed + (index + 1) * 0x9e3779b97f4a7c15u);
 }
 
-void stream_fill(uint64_t seed, uint64_t at, void *to, size_t len)
+void stream_make(uint64_t seed, uint64_t at, void *to, size_t len)
 {
     uint8_t *p = to;
     while (len > 0) {
@@ -70,7 +70,7 @@ uint64_t stream_hash_of(uint64_t seed, uint64_t len)
     stream_hash_init(&h);
     for (uint64_t at = 0; at < len; at += sizeof piece) {
         size_t n = len - at < sizeof piece ? (size_t)(len - at) : sizeof piece;
-        stream_fill(seed, at, piece, n);
+        stream_make(seed, at, piece, n);
         stream_hash_add(&h, piece, n);
     }
     return stream_hash_value(&h);

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* Fills in octets [at, at + len) of the stream. */
-void stream_fill(uint64_t seed, uint64_t at, void *to, size_t len);
+void stream_make(uint64_t seed, uint64_t at, void *to, size_t len);
 
 /* A 64-bit hash of octets in order, however they are cut into pieces. */
 struct stream_hash {
