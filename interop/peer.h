@@ -38,6 +38,9 @@ struct peer {
     struct rs_endpoint remote[PEER_CONNS];
 };
 
+/* "RS_ERESET" and so on, as scripts write them; "?" for what is no error. */
+const char *peer_error_name(int error);
+
 /* refstack; the host is the caller's. */
 struct host_peer {
     struct peer peer;

@@ -161,6 +161,8 @@ static int set_own(struct play_config *c, const char *name, const char *value)
         return set_seed(c, value);
     if (strcmp(name, "kernel-rcv-buf") == 0)
         return set_octets(value, &c->kernel_rcv_buf);
+    if (strcmp(name, "slow") == 0)
+        return on_off(value, &c->slow);
     bool *kernel = strcmp(name, "kernel-sack") == 0         ? &c->no_sack
                    : strcmp(name, "kernel-timestamps") == 0 ? &c->no_timestamps
                    : strcmp(name, "kernel-wscale") == 0     ? &c->no_wscale
@@ -176,18 +178,14 @@ static int set_own(struct play_config *c, const char *name, const char *value)
 bool play_config_set(struct play_config *c, const struct sc_pair *pair, char why[WIRE_TEXT])
 {
     const char *value = pair->value ? pair->value : "";
-    if (strcmp(pair->name, "slow") == 0) {
-        c->slow = true;
-        return true;
-    }
     int rc = set_host(&c->host, pair->name, value);
     if (rc < 0)
         rc = set_own(c, pair->name, value);
     if (rc > 0)
         return true;
-    snprintf(why, WIRE_TEXT, "config: %s '%.60s%s%.60s'",
+    snprintf(why, WIRE_TEXT, "config: %s '%.60s=%.60s'",
              rc < 0 ? "there is no setting of this name:" : "this value does not fit:", pair->name,
-             pair->value ? "=" : "", value);
+             value);
     return false;
 }
 

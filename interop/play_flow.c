@@ -25,7 +25,7 @@ static bool send_some(struct play *p, enum trace_end end, unsigned conn)
     while (!f->error && f->sent < f->to_send) {
         uint64_t left = f->to_send - f->sent;
         size_t len = left < PIECE ? (size_t)left : PIECE;
-        stream_fill(stream_of(end, conn), f->sent, piece, len);
+        stream_make(stream_of(end, conn), f->sent, piece, len);
         int n = p->end[end]->ops->send(p->end[end], conn, piece, len);
         if (n < 0 && !is_wait(n))
             f->error = n;
@@ -54,7 +54,7 @@ static bool check_octets(struct play *p, enum trace_end end, unsigned conn, cons
     static uint8_t expected[PIECE];
     struct play_flow *f = &p->flow[end][conn];
     enum trace_end other = end == END_A ? END_B : END_A;
-    stream_fill(stream_of(other, conn), f->received, expected, len);
+    stream_make(stream_of(other, conn), f->received, expected, len);
     if (memcmp(got, expected, len) == 0)
         return true;
     size_t at = 0;

@@ -87,6 +87,7 @@ static void on_sent(void *arg, enum pump_dir dir, const uint8_t *frame, size_t l
     enum trace_end from = end_of(dir);
     unsigned conn = conn_of_frame(p, frame, len, from, &t);
     if (conn < PEER_CONNS) {
+        p->wire.next_row = p->out->n_rows;
         wire_note(&p->wire, from, conn, &t.seg, now);
         if (from == END_B && !p->wire.any)
             play_sample(p, END_B, conn);
@@ -100,7 +101,6 @@ static void on_sent(void *arg, enum pump_dir dir, const uint8_t *frame, size_t l
         case_packet(p->out, now - p->start, from, p->config.host.link, frame, held);
     row->wire_len = len;
     row->fault = fault_of(action);
-    row->line = p->line;
     for (int end = 0; end < 2 && conn < PEER_CONNS; end++)
         row->before[end] = row->after[end] = last_state(p, end, conn);
 }

@@ -39,7 +39,7 @@ void wire_note(struct wire *w, enum trace_end from, unsigned conn, const struct 
     }
     struct wire_segment *s = &w->queue[(w->first + w->n++) % WIRE_QUEUE];
     *s = (struct wire_segment){ .from = from, .conn = conn, .at = at, .flags = seg->flags,
-                                .wnd = seg->wnd, .up = seg->up, .text_len = seg->text_len };
+                                .wnd = seg->wnd, .up = seg->up, .text_len = seg->text_len, .row = w->next_row };
     /* An end that never sent a SYN (a closed port's RST) has no initial number: absolute then. */
     s->seq = seg->seq - (w->flow[conn][from].known ? w->flow[conn][from].isn : 0);
     if (seg->flags & TCP_ACK)

@@ -23,6 +23,7 @@ struct wire_segment {
     uint16_t flags, wnd, up;
     uint32_t seq, ack, text_len;
     uint8_t opt_len, opt[TCP_OPT_MAX];
+    size_t row; /* of the trace */
 };
 
 enum { WIRE_QUEUE = 512 };
@@ -39,6 +40,7 @@ struct wire {
     struct wire_segment queue[WIRE_QUEUE]; /* not yet expected by the script */
     unsigned first, n;
     bool overflow;
+    size_t next_row; /* of the trace, for the segment noted next */
 };
 
 /* Takes note of a segment that `from` sent on the connection. */

@@ -1,0 +1,146 @@
+/* tcprig interop: refstack against the live kernel. */
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "harness/cmd.h"
+#include "harness/report.h"
+#include "interop/run.h"
+
+enum { OPT_SLOW = 256, OPT_KEEP, OPT_JSON, OPT_JUNIT, OPT_HTML, OPT_LIST };
+
+struct arguments {
+    struct interop_options options;
+    struct report_paths reports;
+    const char *filter;
+    bool slow, list;
+    const char *path[64];
+    int n_paths;
+};
+
+static const struct argp_option options[] = {
+    { "jobs", 'j', "N", 0, "cases at once (16: most of them wait for a timer)", 0 },
+    { "filter", 'f', "TEXT", 0, "only cases whose name contains TEXT", 0 },
+    { "slow", OPT_SLOW, NULL, 0, "also those that wait for the kernel's 60 s of TIME-WAIT", 0 },
+    { "list", OPT_LIST, NULL, 0, "say which cases there are and run none", 0 },
+    { "keep", OPT_KEEP, "DIR", 0, "keep a pcapng of each case in DIR, not only of failed ones", 0 },
+    { "json", OPT_JSON, "FILE", 0, "write the results as JSON", 0 },
+    { "junit", OPT_JUNIT, "FILE", 0, "write the results as JUnit XML", 0 },
+    { "html", OPT_HTML, "FILE", 0, "write the results as one HTML page", 0 },
+    { NULL, 0, NULL, 0, NULL, 0 },
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    switch (key) {
+    case 'j':
+        a->options.jobs = atoi(arg);
+        if (a->options.jobs < 1 || a->options.jobs > 1000)
+            argp_error(state, "--jobs wants a number from 1 to 1000, not '%s'", arg);
+        return 0;
+    case 'f':
+        a->filter = arg;
+        return 0;
+    case OPT_SLOW:
+        a->slow = true;
+        return 0;
+    case OPT_LIST:
+        a->list = true;
+        return 0;
+    case OPT_KEEP:
+        a->options.keep = arg;
+        return 0;
+    case OPT_JSON:
+        a->reports.json = arg;
+        return 0;
+    case OPT_JUNIT:
+        a->reports.junit = arg;
+        return 0;
+    case OPT_HTML:
+        a->reports.html = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (a->n_paths == (int)(sizeof a->path / sizeof a->path[0]))
+            argp_error(state, "too many paths");
+        a->path[a->n_paths++] = arg;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp argp = {
+    .options = options,
+    .parser = parse_option,
+    .args_doc = "[PATH...]",
+    .doc = "Plays interop cases: refstack against this machine's kernel, each case in a process and "
+           "a network namespace of its own."
+           "\vPATH is a script (.pkt) or a folder of them; corpus/scripts/interop and the programs "
+           "curl, socat and ncat when none is given.",
+};
+
+static int find_all(const struct arguments *a, struct interop_jobs *jobs)
+{
+    char why[512];
+    for (int i = 0; i < a->n_paths; i++) {
+        if (interop_find(jobs, a->path[i], why) < 0) {
+            fprintf(stderr, "tcprig interop: %s\n", why);
+            return EXIT_USAGE;
+        }
+    }
+    if (a->n_paths > 0)
+        return 0;
+    if (interop_find(jobs, "corpus/scripts/interop", why) < 0) {
+        fprintf(stderr, "tcprig interop: %s; run it in the project's folder or give a path\n", why);
+        return EXIT_USAGE;
+    }
+    interop_find_tools(jobs);
+    return 0;
+}
+
+static int list_all(const struct interop_jobs *jobs)
+{
+    for (size_t i = 0; i < jobs->n; i++)
+        printf("%s%s\n", jobs->job[i].name, jobs->job[i].config.slow ? " (slow)" : "");
+    return 0;
+}
+
+static int run_all(const struct arguments *a, struct interop_jobs *jobs)
+{
+    if (jobs->n == 0) {
+        fprintf(stderr, "tcprig interop: no case's name contains '%s'; --list says which there are\n",
+                a->filter ? a->filter : "");
+        return EXIT_USAGE;
+    }
+    if (a->options.keep && mkdir(a->options.keep, 0777) < 0 && errno != EEXIST) {
+        fprintf(stderr, "tcprig interop: cannot create the folder %s: %s\n", a->options.keep,
+                strerror(errno));
+        return EXIT_USAGE;
+    }
+    struct result *result = result_new("tcprig interop");
+    int status = interop_run(jobs, &a->options, result);
+    if (report_write(result, &a->reports) < 0)
+        status = EXIT_USAGE;
+    result_free(result);
+    return status;
+}
+
+int cmd_interop(int argc, char **argv)
+{
+    struct arguments a = { .options = { .jobs = 16 } };
+    struct interop_jobs jobs = { .n = 0 };
+    argp_err_exit_status = EXIT_USAGE;
+    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    int status = find_all(&a, &jobs);
+    if (status == 0) {
+        interop_filter(&jobs, a.filter, a.slow || a.list);
+        status = a.list ? list_all(&jobs) : run_all(&a, &jobs);
+    }
+    interop_jobs_free(&jobs);
+    return status;
+}

@@ -1,0 +1,260 @@
+#include "interop/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness/ns.h"
+#include "harness/pcapng_case.h"
+#include "harness/report.h"
+#include "interop/tools.h"
+
+/* A case that failed while the machine did not run it for this long may have met timers that fired
+ * for that reason alone; it is tried again, at most this often. */
+enum { STALL = 60 * 1000, ATTEMPTS = 3 };
+enum { AGAIN = 3 }; /* exit status of a case's process that asks for another try */
+enum { LIMIT = 60, SLOW_LIMIT = 180 }; /* seconds */
+
+/* ---- In the process of one case --------------------------------------------------------- */
+
+static struct result_case *new_case(const struct interop_job *job, struct result *r)
+{
+    struct result_case *c = result_case(r, "interop", job->name, "refstack x linux", 4);
+    if (job->path)
+        case_file(c, job->path);
+    if (job->roles)
+        case_role(c, job->swapped ? "A is linux" : "A is refstack");
+    return c;
+}
+
+static void write_pcapng(struct result_case *c, const char *path)
+{
+    if (!path || c->n_rows == 0)
+        return;
+    if (pcapng_case(c, path) == 0)
+        case_artefact(c, "pcapng", path);
+}
+
+bool interop_play(const struct interop_job *job, const char *pcapng, struct result *r)
+{
+    static struct play play;
+    struct ns_error error;
+    struct result_case *c = new_case(job, r);
+    if (job->error) {
+        case_verdict(c, VERDICT_ERROR, "%s", job->error);
+        return false;
+    }
+    if (ns_enter(&error) < 0) {
+        case_verdict(c, VERDICT_UNSUPPORTED, "%s", error.text);
+        return false;
+    }
+    if (job->tool)
+        interop_tool_play(job->tool, c);
+    else
+        play_case(&play, job->script, job->source, job->swapped, &job->config, c);
+    write_pcapng(c, pcapng);
+    return c->verdict == VERDICT_FAIL && play.stalled > STALL;
+}
+
+static void child(const struct interop_job *job, const char *pcapng, int parent)
+{
+    if (!ns_die_with_parent(parent))
+        _exit(1);
+    struct result *r = result_new("interop case");
+    bool again = interop_play(job, pcapng, r);
+    int status = again ? AGAIN : 0;
+    if (report_json(r, job->answer) < 0)
+        status = 1;
+    fflush(job->answer);
+    _exit(status);
+}
+
+/* ---- In the process that runs them all -------------------------------------------------- */
+
+struct running {
+    struct interop_jobs *jobs;
+    const struct interop_options *options;
+    struct result *result;
+    struct tap tap;
+    char *folder; /* where captures go */
+    bool keep_all;
+    int now, bulk; /* cases running; those of them that keep a processor busy */
+};
+
+/* One capture per case, its name with the slashes and colons taken out. */
+static char *capture_path(const struct running *run, const struct interop_job *job)
+{
+    char *path = result_text("%s/%s.pcapng", run->folder, job->name);
+    for (char *p = path + strlen(run->folder) + 1; *p; p++)
+        if (*p == '/' || *p == ':')
+            *p = '-';
+    return path;
+}
+
+static void start(struct running *run, struct interop_job *job)
+{
+    int parent = (int)getpid();
+    char *capture = run->folder ? capture_path(run, job) : NULL;
+    job->answer = tmpfile();
+    job->attempts++;
+    job->started = pump_now();
+    tap_running(&run->tap, job->name);
+    fflush(NULL);
+    job->pid = job->answer ? fork() : -1;
+    if (job->pid == 0)
+        child(job, capture, parent);
+    free(capture);
+    run->now++;
+    run->bulk += job->bulk;
+}
+
+static void broken(struct running *run, const struct interop_job *job, const char *why)
+{
+    struct result_case *c = new_case(job, run->result);
+    case_verdict(c, VERDICT_ERROR, "%s", why);
+    c->seconds = (double)(pump_now() - job->started) / 1e6;
+}
+
+static void tidy_capture(const struct running *run, const struct interop_job *job,
+                         const struct result_case *c)
+{
+    if (!run->folder || run->keep_all || c->verdict != VERDICT_PASS)
+        return;
+    char *capture = capture_path(run, job);
+    unlink(capture);
+    free(capture);
+}
+
+/* Takes over what the case's process wrote; without it, says how that process ended. */
+static void collect(struct running *run, struct interop_job *job, int status)
+{
+    char why[512];
+    struct result *r = NULL;
+    rewind(job->answer);
+    if (WIFEXITED(status))
+        r = report_read(job->answer, job->name, why, sizeof why);
+    else
+        snprintf(why, sizeof why, "the case's process ended by signal %d (%s)", WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
+    if (r)
+        result_merge(run->result, r);
+    else
+        broken(run, job, why);
+    struct result_case *c = run->result->cases[run->result->n_cases - 1];
+    tidy_capture(run, job, c);
+    tap_case(&run->tap, c);
+}
+
+static void ended(struct running *run, struct interop_job *job, int status)
+{
+    run->now--;
+    run->bulk -= job->bulk;
+    job->pid = 0;
+    bool again = WIFEXITED(status) && WEXITSTATUS(status) == AGAIN && job->attempts < ATTEMPTS;
+    if (!again) {
+        job->done = true;
+        collect(run, job, status);
+    }
+    fclose(job->answer);
+}
+
+/* The cases that take longest begin first: slow ones, then bulk ones, one per processor but one. */
+static struct interop_job *next_job(struct running *run, int processors)
+{
+    struct interop_job *best = NULL;
+    int best_rank = -1;
+    for (size_t i = 0; i < run->jobs->n; i++) {
+        struct interop_job *job = &run->jobs->job[i];
+        bool busy = job->bulk && run->bulk >= (processors > 2 ? processors - 1 : 1);
+        int rank = job->config.slow ? 2 : job->bulk ? 1 : 0;
+        if (job->pid || job->done || busy || rank <= best_rank)
+            continue;
+        best = job;
+        best_rank = rank;
+    }
+    return best;
+}
+
+static void end_overdue(struct running *run)
+{
+    for (size_t i = 0; i < run->jobs->n; i++) {
+        struct interop_job *job = &run->jobs->job[i];
+        uint64_t limit = (uint64_t)(job->config.slow ? SLOW_LIMIT : LIMIT) * RS_SEC;
+        if (job->pid > 0 && pump_now() - job->started > limit)
+            kill(job->pid, SIGKILL);
+    }
+}
+
+static void reap(struct running *run)
+{
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        for (size_t i = 0; i < run->jobs->n; i++)
+            if (run->jobs->job[i].pid == pid)
+                ended(run, &run->jobs->job[i], status);
+}
+
+/* Sleeps until a child ends, or for a while: SIGCHLD is blocked, so that none is missed. */
+static void sleep_for_child(const sigset_t *chld)
+{
+    const struct timespec a_while = { .tv_nsec = 200 * 1000 * 1000 };
+    sigtimedwait(chld, NULL, &a_while);
+}
+
+static void run_all(struct running *run)
+{
+    sigset_t chld, before;
+    struct interop_job *job;
+    int processors = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    sigemptyset(&chld);
+    sigaddset(&chld, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &chld, &before);
+    for (;;) {
+        while (run->now < run->options->jobs && (job = next_job(run, processors)) != NULL) {
+            start(run, job);
+            if (job->pid < 0) {
+                run->now--;
+                run->bulk -= job->bulk;
+                job->done = true;
+                broken(run, job, "cannot start a process for the case");
+            }
+        }
+        if (run->now == 0)
+            break;
+        sleep_for_child(&chld);
+        reap(run);
+        end_overdue(run);
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+int interop_run(struct interop_jobs *jobs, const struct interop_options *options,
+                struct result *result)
+{
+    struct running run = { .jobs = jobs, .options = options, .result = result,
+                           .keep_all = options->keep != NULL };
+    const char *tmp = getenv("TMPDIR");
+    uint64_t began = pump_now();
+    if (options->keep) {
+        run.folder = result_text("%s", options->keep);
+    } else {
+        run.folder = result_text("%s/tcprig-interop.XXXXXX", tmp ? tmp : "/tmp");
+        if (!mkdtemp(run.folder)) {
+            free(run.folder);
+            run.folder = NULL;
+        }
+    }
+    tap_begin(&run.tap, stdout, jobs->n);
+    run_all(&run);
+    result->seconds = (double)(pump_now() - began) / 1e6;
+    int status = tap_end(&run.tap, result);
+    if (run.folder && !run.keep_all)
+        rmdir(run.folder); /* goes only when no case left a capture in it */
+    free(run.folder);
+    return status;
+}

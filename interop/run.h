@@ -1,0 +1,60 @@
+/* Runs many interop cases at once, each in a process and a namespace of its own. */
+#ifndef INTEROP_RUN_H
+#define INTEROP_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "harness/result.h"
+#include "harness/script.h"
+#include "interop/play.h"
+
+struct interop_tool;
+
+/* A case that may run: a script in one of its roles, or a program of this machine as the peer. */
+struct interop_job {
+    char *name;
+    char *path;   /* of the script; NULL: a tool */
+    const struct interop_tool *tool;
+    struct script *script; /* NULL and an error when it cannot be read */
+    char *source;
+    char *error;
+    struct play_config config;
+    bool swapped; /* actor A is the kernel */
+    bool roles;   /* the script has actors A and B */
+    bool bulk;    /* keeps a processor busy */
+    /* while it runs */
+    int pid;
+    FILE *answer;
+    uint64_t started;
+    int attempts;
+    bool done;
+};
+
+struct interop_jobs {
+    struct interop_job *job;
+    size_t n, cap;
+};
+
+/* Adds the scripts of a file or, in the order of their names, of a folder and those in it.  0, or -1
+ * after a sentence in why (512 octets). */
+int interop_find(struct interop_jobs *, const char *path, char *why);
+/* Adds the cases in which a program of this machine talks to the endpoint. */
+void interop_find_tools(struct interop_jobs *);
+/* Leaves only cases whose name contains the text, and slow ones only if asked for. */
+void interop_filter(struct interop_jobs *, const char *filter, bool slow);
+void interop_jobs_free(struct interop_jobs *);
+
+struct interop_options {
+    int jobs;         /* cases at once */
+    const char *keep; /* folder for a pcapng of each case, or NULL: failed ones only, under TMPDIR */
+};
+
+/* Runs all and adds their cases to the result; TAP on stdout as they end. Returns the exit status. */
+int interop_run(struct interop_jobs *, const struct interop_options *, struct result *);
+
+/* Within a process of its own: plays one case into the result; whether it is worth another try, since
+ * it failed and the machine did not let it run in time. */
+bool interop_play(const struct interop_job *, const char *pcapng, struct result *);
+
+#endif
