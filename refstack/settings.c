@@ -70,7 +70,10 @@ int rs_set(struct rs_host *h, int conn, const struct rs_tcp_config *c, rs_time n
         return error;
     tcb_disarm(h, t, RS_TIMER_KEEPALIVE);
     tcb_disarm(h, t, RS_TIMER_USER);
-    if (t->state >= RS_SYN_SENT && t->state != RS_TIME_WAIT)
+    /* A connection that has ended, or not begun, has nothing to time and nothing to send. */
+    if (t->state < RS_SYN_SENT)
+        return 0;
+    if (t->state != RS_TIME_WAIT)
         tcb_retime(h, t);
     tcb_ready(h, t);
     return 0;

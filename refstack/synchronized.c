@@ -383,6 +383,8 @@ enum rs_reason arrives_synchronized(struct rs_host *h, struct tcb *t, const stru
     if (!fin_acknowledged(h, t))
         return RS_REASON_ACCEPTED;
     ecn_on_segment(t, seg, ip);
+    /* Text that waited for the handshake may have moved RCV.NXT. */
+    trim(t, seg);
     take_urgent(h, t, seg);
     return take_text_and_fin(h, t, seg);
 }
