@@ -17,8 +17,8 @@ FUZZ_CC ?= $(CC)
 FUZZ_TARGETS := $(patsubst fuzz/%.c,%,$(wildcard fuzz/fuzz_*.c))
 # What a target links: all of refstack, the fuzz folder's shared parts, and the harness modules
 # that run in process without namespaces or devices.
-FUZZ_HARNESS := $(filter-out %_test.c,$(wildcard $(patsubst %,harness/%.c,oracle guard input_* \
-    invariants egress* vnet fault wireview* script)))
+FUZZ_HARNESS := $(filter-out %_test.c,$(wildcard $(patsubst %,harness/%.c,oracle guard input_* decode decode_* tracelog* \
+    invariants* egress* vnet fault wireview* script tracelog)))
 FUZZ_LIB_SRC := $(filter-out %_test.c %_main.c fuzz/fuzz_%.c fuzz/mutate_afl.c fuzz/seedgen.c, \
     $(wildcard refstack/*.c fuzz/*.c)) $(FUZZ_HARNESS)
 FUZZ_CFLAGS := -std=gnu11 -g -O2 -I. -MMD -MP -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror \
@@ -35,6 +35,8 @@ $(BUILD)/$(1)/libfuzz.a: $(patsubst %.c,$(BUILD)/$(1)/%.o,$(FUZZ_LIB_SRC))
 	@ar rcs $$@ $$^
 $(BUILD)/$(1)/fuzz_%: $(BUILD)/$(1)/fuzz/fuzz_%.o $(5) $(BUILD)/$(1)/libfuzz.a
 	$(2) -g $(3) $(4) -o $$@ $$^
+$(BUILD)/$(1)/show: $(BUILD)/$(1)/fuzz/show_main.o $(BUILD)/$(1)/libfuzz.a
+	$(2) -g $(3) -o $$@ $$^
 $(BUILD)/$(1)/fuzz_empty: $(BUILD)/$(1)/fuzz/bench/fuzz_empty.o $(5)
 	$(2) -g $(3) $(4) -o $$@ $$^
 .PHONY: fuzz-$(1)

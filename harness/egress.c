@@ -51,6 +51,10 @@ static void mark(struct egress *e, uint32_t seq, uint32_t len)
 {
     uint32_t at = seq - e->irs;
 
+    if (seq_lt(seq, e->irs) && seq_gt(seq + len, e->irs)) {
+        len = seq + len - e->irs;
+        at = 0;
+    }
     if (at >= EGRESS_SPAN)
         return;
     if (len > EGRESS_SPAN - at)
@@ -106,11 +110,8 @@ static void peer_segment(struct egress *e, const struct tcp_seg *seg)
         e->peer_nxt = seq_gt(seg->seq + len, e->rcv_edge + 1) ? e->peer_nxt : seg->seq + len;
     if (seg->flags & TCP_SYN)
         peer_syn(e, &o);
-    /* In LISTEN and SYN-SENT the window of a SYN counts even without an ACK. */
     if (seg->flags & TCP_ACK)
         peer_window(e, seg);
-    else if (seg->flags & TCP_SYN)
-        e->max_edge = e->iss + 1 + seg->wnd, e->edge_known = true;
 }
 
 void egress_in(struct egress *e, const uint8_t *p, size_t len)
@@ -135,7 +136,7 @@ static void begin(struct egress *e, const struct tcp_seg *seg)
     e->live = true;
     e->fin_sent = e->acked = false;
     e->iss = e->snd_una = e->snd_nxt = seg->seq;
-    e->edge_known = e->edge_known && !(seg->flags & TCP_ACK) ? false : e->edge_known;
+    e->edge_known = false;
     if (seg->flags & TCP_ACK)
         e->rcv_nxt = seg->ack;
 }

@@ -28,6 +28,20 @@ static bool has_numbers(const struct tcb *t)
 
 /* ---- Sending ---------------------------------------------------------------------------- */
 
+/* What was sent when: one stretch after another over what is in flight. */
+static void check_flight(const struct rs_host *h, const struct tcb *t)
+{
+    const unsigned n = flight_count(&h->pool, &t->flight);
+    uint32_t edge = t->snd_una;
+
+    for (unsigned i = 0; i < n; i++) {
+        const uint32_t end = flight_at(&h->pool, &t->flight, i)->end;
+        ORACLE(flight_order, seq_gt(end, edge) && seq_le(end, t->snd_nxt),
+               "stretch %u ends at %u after %u, SND.NXT %u", i, end, edge, t->snd_nxt);
+        edge = end;
+    }
+}
+
 static void check_send(const struct invariants *v, const struct rs_host *h, const struct tcb *t)
 {
     ORACLE(send_order, seq_le(t->snd_una, t->snd_nxt), "SND.UNA %u SND.NXT %u", t->snd_una,
@@ -43,6 +57,7 @@ static void check_send(const struct invariants *v, const struct rs_host *h, cons
     ORACLE(segment_size, eff_snd_mss(h, t) >= 1 && eff_snd_mss(h, t) <= t->smss,
            "Eff.snd.MSS %u, SMSS %u", eff_snd_mss(h, t), t->smss);
     ORACLE(congestion_window, t->cwnd >= 1, "cwnd %u SMSS %u", t->cwnd, t->smss);
+    check_flight(h, t);
 }
 
 /* ---- Receiving -------------------------------------------------------------------------- */
@@ -144,125 +159,6 @@ static void check_timers(const struct rs_host *h, const struct tcb *t, rs_time n
     check_armed(h, t);
 }
 
-/* ---- Pages ------------------------------------------------------------------------------ */
-
-enum { MAX_PAGES = 4096 };
-
-struct census {
-    const struct pool *pool;
-    uint32_t n;
-    uint64_t owned[MAX_PAGES / 64];
-};
-
-static void own(struct census *c, uint32_t page)
-{
-    ORACLE(page_owned_once, page < c->pool->n, "page %u of %u", page, c->pool->n);
-    uint64_t bit = (uint64_t)1 << page % 64;
-    ORACLE(page_owned_once, !(c->owned[page / 64] & bit), "page %u has two owners", page);
-    c->owned[page / 64] |= bit;
-    c->n++;
-}
-
-static void own_chain(struct census *c, const struct chain *chain)
-{
-    uint32_t page = chain->head;
-    uint32_t octets = chain->off + chain->len;
-
-    if (page == PAGE_NONE) {
-        ORACLE(page_owned_once, chain->len == 0, "%u octets without a page", chain->len);
-        return;
-    }
-    for (;;) {
-        own(c, page);
-        if (page == chain->tail)
-            break;
-        ORACLE(page_owned_once, octets > c->pool->octets, "pages behind the last octet");
-        octets -= c->pool->octets;
-        page = c->pool->next[page];
-    }
-    ORACLE(page_owned_once, octets <= c->pool->octets, "%u octets more than the pages hold",
-           octets - c->pool->octets);
-}
-
-/* A page of settings is shared by a listener and its connections; it counts for the first. */
-static bool first_with_settings(const struct rs_host *h, uint32_t index)
-{
-    for (uint32_t i = 0; i < index; i++)
-        if (h->tcb[i].in_use && h->tcb[i].cfg_page == h->tcb[index].cfg_page)
-            return false;
-    return true;
-}
-
-static void own_all(struct census *c, const struct rs_host *h)
-{
-    for (uint32_t i = 0; i < h->tcb_fresh; i++) {
-        const struct tcb *t = &h->tcb[i];
-        if (!t->in_use)
-            continue;
-        own_chain(c, &t->sendq);
-        own_chain(c, &t->recvq.chain);
-        if (t->recvq.blocks != PAGE_NONE)
-            own(c, t->recvq.blocks);
-        if (t->flight.page != PAGE_NONE)
-            own(c, t->flight.page);
-        if (t->cfg_page != PAGE_NONE && first_with_settings(h, i))
-            own(c, t->cfg_page);
-    }
-    for (uint32_t i = 0; i < h->outq.n; i++)
-        own_chain(c, &h->outq.entry[(h->outq.head + i) % OUTQ_ENTRIES].chain);
-    for (unsigned i = 0; i < ARP_ENTRIES; i++)
-        if (h->arp[i].state == ARP_INCOMPLETE)
-            own_chain(c, &h->arp[i].waiting);
-}
-
-static void check_pages(const struct rs_host *h)
-{
-    struct census c;
-    uint32_t words = (h->pool.n + 63) / 64;
-
-    if (h->pool.n > MAX_PAGES)
-        return;
-    c.pool = &h->pool;
-    c.n = 0;
-    memset(c.owned, 0, words * sizeof c.owned[0]);
-    own_all(&c, h);
-    ORACLE(page_leak, c.n == h->pool.used, "%u pages are out, %u have an owner", h->pool.used, c.n);
-    uint32_t given_back = 0;
-    for (uint32_t p = h->pool.free; p != PAGE_NONE && given_back <= h->pool.n; given_back++) {
-        own(&c, p);
-        p = h->pool.next[p];
-    }
-    ORACLE(page_leak, h->pool.used + given_back == h->pool.fresh,
-           "%u pages used and %u free of %u", h->pool.used, given_back, h->pool.fresh);
-}
-
-/* ---- The table -------------------------------------------------------------------------- */
-
-static uint32_t children_of(const struct rs_host *h, const struct tcb *l)
-{
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < h->tcb_fresh; i++)
-        n += h->tcb[i].in_use && h->tcb[i].parent == l->index;
-    return n;
-}
-
-static void check_table(const struct rs_host *h)
-{
-    uint32_t hashed = 0, found = 0;
-
-    for (uint32_t i = 0; i < h->tcb_fresh; i++) {
-        const struct tcb *t = &h->tcb[i];
-        hashed += t->in_use && t->hashed;
-        ORACLE(connection_count, !t->in_use || !t->stays || t->backlog == children_of(h, t),
-               "backlog %u, %u connections", t->backlog, children_of(h, t));
-    }
-    for (uint32_t b = 0; b < h->cfg.demux_buckets; b++)
-        for (uint32_t i = h->bucket[b]; i != TCB_NONE && found <= hashed; i = h->tcb[i].hash_next)
-            found++;
-    ORACLE(connection_count, found == hashed, "%u connections are found, %u should be", found, hashed);
-}
-
 /* ---- Going back ------------------------------------------------------------------------- */
 
 static void check_past(struct invariants *v, const struct tcb *t)
@@ -300,8 +196,8 @@ void invariants_check(struct invariants *v, const struct rs_host *h, rs_time now
         check_timers(h, t, now);
         check_past(v, t);
     }
-    check_pages(h);
-    check_table(h);
+    invariants_pages(h);
+    invariants_table(h);
 }
 
 void invariants_check_empty(const struct rs_host *h)

@@ -30,6 +30,9 @@ void invariants_note(struct invariants *, const struct rs_tcp_config *);
 
 /* Call when no more output is due: a timer may be missing in the middle of an event. */
 void invariants_check(struct invariants *, const struct rs_host *, rs_time now);
+/* Its parts (invariants_pages.c): every page has one owner; every connection is found. */
+void invariants_pages(const struct rs_host *);
+void invariants_table(const struct rs_host *);
 /* The same for a host whose connections were all let go of and have ended. */
 void invariants_check_empty(const struct rs_host *);
 

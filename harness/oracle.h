@@ -50,6 +50,7 @@
     X(timer_bound, "RFC 6298 s5.5", "no timer is further off than its rule allows")                \
     X(deadline_late, "refstack.h", "the host's deadline is no later than its earliest timer")      \
     X(segment_size, "RFC 9293 s3.7.1", "the sender's segment size lies in its bounds")             \
+    X(flight_order, "RFC 8985 s5.1", "what is in flight is listed in order up to SND.NXT")         \
     X(congestion_window, "RFC 5681 s3.1", "cwnd is at least one segment")                          \
     X(page_owned_once, "refstack.h", "each page of the pool is free or has one owner")             \
     X(page_leak, "refstack.h", "a host with no connection holds no page")                          \
