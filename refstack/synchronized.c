@@ -144,7 +144,8 @@ static void back_to_listen(struct rs_host *h, struct tcb *t)
     static const struct rs_endpoint any;
     struct rs_endpoint local = { .port = t->local.port };
 
-    if (t->parent != TCB_NONE) {
+    /* Nor does one come back that its user has closed. */
+    if (t->parent != TCB_NONE || t->closing) {
         tcb_flush(h, t);
         tcb_closed(h, t, 0);
         return;
@@ -382,6 +383,7 @@ enum rs_reason arrives_synchronized(struct rs_host *h, struct tcb *t, const stru
         return reason;
     if (!fin_acknowledged(h, t))
         return RS_REASON_ACCEPTED;
+    trim(t, seg); /* again: what had been held with the SYN may have moved RCV.NXT */
     ecn_on_segment(t, seg, ip);
     /* Text that waited for the handshake may have moved RCV.NXT. */
     trim(t, seg);
