@@ -31,10 +31,9 @@ BENCHES := $(patsubst %.c,$(OUT)/%,$(wildcard $(addsuffix /bench/*.c,refstack ha
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(BUILD)/tcprig
-
-$(BUILD)/tcprig: $(OUT)/tcprig
-	@ln -f $< $@
+# build/tcprig is the variant built last.
+all: $(OUT)/tcprig
+	@ln -f $< $(BUILD)/tcprig
 
 $(OUT)/tcprig: $(OUT)/harness/main.o $(OUT)/libtcprig.a
 	$(SAY) "link $@"
@@ -82,8 +81,8 @@ scripts: all ## the conformance scripts on refstack (ARGS= for more options)
 interop: all ## refstack against this machine's kernel (ARGS= for more options)
 	@$(BUILD)/tcprig interop $(ARGS)
 
-triage: all fuzz-replay ## group, minimise and explain what fuzzing found (D=folder of inputs)
-	@$(BUILD)/tcprig triage $(or $(D),$(BUILD)/findings)
+triage: $(OUT)/tcprig fuzz-replay$(if $(BUGS),-bugs) ## group, minimise and explain finds (D=folder)
+	@$< triage $(if $(BUGS),--bug $(BUGS)) $(or $(D),$(BUILD)/findings)
 
 bench: $(BENCHES) ## the benchmarks, each beside its peer or ceiling
 	@.ci/bench $(BENCHES)
