@@ -276,10 +276,8 @@ static void acknowledged(struct rs_host *h, struct tcb *t, const struct tcp_seg 
     t->snd_una = seg->ack;
     t->snd_up = seq_max(t->snd_up, t->snd_una);
     t->push_seq = seq_max(t->push_seq, t->snd_una);
-    if (syn) { /* CLOSE came before the SYN was acknowledged */
+    if (syn) /* CLOSE came before the SYN was acknowledged */
         t->syn_due = false;
-        take_held(h, t);
-    }
     t->retransmits = 0;
     t->soft_error = 0;
     /* RFC 6298 section 5.3: the timer starts anew when new data is acknowledged. */

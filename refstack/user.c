@@ -81,6 +81,7 @@ static int close_sending(struct rs_host *h, struct tcb *t)
         if (t->sendq.len == 0 && t->snd_nxt != t->iss) {
             cc_init(t);
             tcb_set_state(h, t, RS_FIN_WAIT_1);
+            take_held(h, t);
         }
         break;
     case RS_ESTABLISHED:
