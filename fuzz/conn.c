@@ -93,8 +93,13 @@ static void observe_state(struct conn *c, const struct rs_observation *o)
            rs_state_name(o->to));
     feedback_hit(feedback_key(FEED_TRANSITIONS, c->last_transition, transition));
     c->last_transition = transition;
-    if (o->to == RS_CLOSED || o->to == RS_LISTEN)
-        egress_forget(&c->egress);
+    if (o->to != RS_CLOSED && o->to != RS_LISTEN)
+        return;
+    egress_forget(&c->egress);
+    /* What was queued in SYN-RECEIVED is flushed; the next connection's stream starts anew. */
+    for (unsigned i = 0; i < CONNS; i++)
+        if (c->handle[i] == o->conn)
+            c->sent[i] = c->taken[i] = 0;
 }
 
 static void observe(void *arg, const struct rs_observation *o)
