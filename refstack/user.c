@@ -155,7 +155,7 @@ int rs_release(struct rs_host *h, int conn, rs_time now)
     if (!t)
         return RS_ENOCONN;
     /* Octets the user never read are lost: the peer is told by RST (SHLD-3). */
-    if (t->state >= RS_ESTABLISHED && recvq_highest(&h->pool, &t->recvq) != t->recvq.user) {
+    if (t->state >= RS_SYN_RECEIVED && recvq_highest(&h->pool, &t->recvq) != t->recvq.user) {
         reset_send(h, t, t->snd_nxt, true);
         t->user = false;
         tcb_flush(h, t);
