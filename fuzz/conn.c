@@ -95,7 +95,9 @@ static void observe_state(struct conn *c, const struct rs_observation *o)
     c->last_transition = transition;
     if (o->to != RS_CLOSED && o->to != RS_LISTEN)
         return;
-    egress_forget(&c->egress);
+    const bool back = o->from == RS_SYN_RECEIVED && o->to == RS_LISTEN;
+    if (back || invariants_between(c->host, o->conn, LOCAL_PORT, REMOTE_PORT))
+        egress_forget(&c->egress);
     /* What was queued in SYN-RECEIVED is flushed; the next connection's stream starts anew. */
     for (unsigned i = 0; i < CONNS; i++)
         if (c->handle[i] == o->conn)

@@ -225,6 +225,14 @@ enum rs_state invariants_state(const struct rs_host *h, uint16_t local_port, uin
     return state;
 }
 
+bool invariants_between(const struct rs_host *h, int conn, uint16_t local_port, uint16_t remote_port)
+{
+    const uint32_t index = (uint32_t)conn & 0xfffff;
+
+    return conn >= 0 && index < h->tcb_fresh && h->tcb[index].local.port == local_port &&
+           h->tcb[index].remote.port == remote_port;
+}
+
 unsigned invariants_count(const struct rs_host *h)
 {
     unsigned n = 0;
