@@ -6,10 +6,11 @@
  * ends and every page is back. */
 #include "fuzz/conn.h"
 #include "fuzz/mutate.h"
+#include "fuzz/watch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    conn_run(data, size, NULL);
+    conn_run(data, size, watch_conn());
     return 0;
 }
 

@@ -15,6 +15,7 @@ struct command {
 static const struct command commands[] = {
     { "interop", cmd_interop, "refstack against this machine's kernel, case by case" },
     { "endpoint", cmd_endpoint, "refstack on a tap device, and a command inside its namespace" },
+    { "triage", cmd_triage, "crash inputs to findings, each minimised and bundled" },
     { "report", cmd_report, "one page out of the results of several runs" },
 };
 

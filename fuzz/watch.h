@@ -1,0 +1,10 @@
+/* Writes what a replayed input does to the file that TCPRIG_TRACE names (harness/tracelog.h). */
+#ifndef FUZZ_WATCH_H
+#define FUZZ_WATCH_H
+
+#include "fuzz/conn.h"
+
+/* NULL, which costs a fuzzer nothing, unless a trace is asked for. */
+const struct conn_watch *watch_conn(void);
+
+#endif

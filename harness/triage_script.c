@@ -1,0 +1,142 @@
+#include "harness/triage_script.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/decode.h"
+#include "harness/input.h"
+#include "harness/script_print.h"
+#include "harness/triage.h"
+
+/* Names of the settings and forms that only inputs know; scripts hold them as comments. */
+static const char *const settings[INPUT_N_SETTINGS] = {
+    [INPUT_SET_NAGLE] = "nagle",
+    [INPUT_SET_DELAYED_ACK] = "delayed_ack",
+    [INPUT_SET_KEEPALIVE] = "keepalive",
+    [INPUT_SET_USER_TIMEOUT] = "user_timeout",
+    [INPUT_SET_RCV_BUF] = "rcv_buf",
+    [INPUT_SET_SND_BUF] = "snd_buf",
+    [INPUT_SET_MSS] = "mss",
+    [INPUT_SET_CHALLENGE_ACKS] = "challenge_acks",
+};
+
+static const char *const forms[INPUT_N_RAWS] = {
+    [INPUT_RAW_DATAGRAM] = "datagram",
+    [INPUT_RAW_TCP] = "TCP",
+    [INPUT_RAW_ICMP] = "ICMP",
+};
+
+/* Waits whose length only the run knows. */
+static const char *wait_words(const struct input_event *e)
+{
+    if (e->wait == INPUT_WAIT_DEADLINE)
+        return "// wait until the next deadline";
+    if (e->wait == INPUT_WAIT_BEFORE_DEADLINE)
+        return "// wait until a microsecond before the next deadline";
+    return NULL;
+}
+
+static void put_event(FILE *out, const struct input_event *e)
+{
+    const struct sc_user *user = &e->ev.u.user;
+    if (e->ev.kind == SC_OPAQUE) {
+        fprintf(out, "// < raw %s 0x", forms[e->raw_form]);
+        for (size_t i = 0; i < e->raw_len; i++)
+            fprintf(out, "%02x", e->raw[i]);
+    } else if (e->ev.kind == SC_CONFIG) {
+        fprintf(out, "// conn %u: set %s %u", user->conn, settings[e->setting], e->value);
+    } else if (e->ev.kind == SC_USER && user->op >= SC_N_USER_OPS) {
+        fprintf(out, "// conn %u: %s", user->conn,
+                (int)user->op == INPUT_LISTEN ? "LISTEN" : "ACCEPT");
+    } else if (e->ev.kind == SC_WAIT && wait_words(e)) {
+        fputs(wait_words(e), out);
+    } else {
+        script_print_event(out, &e->ev);
+    }
+}
+
+static char *event_text(const struct input_event *e)
+{
+    char *text = NULL;
+    size_t n;
+    FILE *out = open_memstream(&text, &n);
+    if (!out)
+        return NULL;
+    put_event(out, e);
+    return fclose(out) ? NULL : text;
+}
+
+void triage_text_of(const char *target, const uint8_t *p, size_t len, struct triage_text *t)
+{
+    struct input_reader r;
+    struct input_event e;
+    *t = (struct triage_text){ .n = 0 };
+    if (!triage_has_events(target))
+        return;
+    input_open(&r, p, len);
+    size_t most = rcur_left(&r.prefix) + rcur_left(&r.rest); /* an event takes an octet at least */
+    t->line = calloc(most + 1, sizeof *t->line);
+    while (t->line && t->n < most) {
+        bool start = rcur_left(&r.prefix) > 0;
+        if (!input_next(&r, &e))
+            break;
+        t->line[t->n++] = event_text(&e);
+        t->n_start += start;
+    }
+}
+
+void triage_text_free(struct triage_text *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        free(t->line[i]);
+    free(t->line);
+    *t = (struct triage_text){ .n = 0 };
+}
+
+static void put_header(FILE *out, const uint8_t *p, size_t len)
+{
+    static const char *const bits[] = { "timestamps", "sack", "window_scale", "no-nagle",
+                                        "no-delayed-ack", "keepalive", "user-timeout-30s",
+                                        "rfc1337" };
+    struct input_reader r;
+    input_open(&r, p, len);
+    fprintf(out, "// starts: %s\n// configured:", input_start_name((enum input_start)r.start));
+    for (size_t i = 0; i < 8; i++)
+        if (r.config >> i & 1)
+            fprintf(out, " %s", bits[i]);
+    fprintf(out, "%s\n// at the end: %s\n", r.config ? "" : " plain",
+            r.release ? "the user lets go (RELEASE) and time passes" : "ABORT");
+}
+
+static void put_octets(FILE *out, const uint8_t *p, size_t len)
+{
+    static const enum rs_link links[] = { RS_LINK_ETHERNET, RS_LINK_IP };
+    for (size_t i = 0; i < 2; i++) {
+        struct decoder d;
+        char line[DECODE_LINE];
+        decode_begin(&d, true);
+        decode_frame(&d, links[i], p, len, len, line);
+        fprintf(out, "// as %s: %s\n", i ? "an IP datagram" : "an Ethernet frame", line);
+    }
+    for (size_t i = 0; i < len; i++)
+        fprintf(out, "%s%02x%s", i % 16 ? " " : "//  ", p[i],
+                i % 16 == 15 || i + 1 == len ? "\n" : "");
+}
+
+void triage_script(FILE *out, const char *target, const uint8_t *p, size_t len)
+{
+    struct triage_text t;
+    fprintf(out, "// input of %s, %zu octets\n", target, len);
+    if (!triage_has_events(target)) {
+        put_octets(out, p, len);
+        return;
+    }
+    put_header(out, p, len);
+    triage_text_of(target, p, len, &t);
+    for (size_t i = 0; i < t.n; i++) {
+        if (i == t.n_start && i)
+            fputs("// the input's own events\n", out);
+        fprintf(out, "%s\n", t.line[i] ? t.line[i] : "");
+    }
+    triage_text_free(&t);
+}
