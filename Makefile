@@ -1,8 +1,8 @@
 # tcprig.  `make help` lists the targets.
 #
 # Sources and tests are found, never listed: a .c file is compiled, a *_test.c beside it becomes a
-# test program, a .c in a bench/ folder a benchmark.  Objects live per compiler and sanitizer
-# (build/gcc, build/clang-14-asan-ubsan, ...), so that builds never mix.
+# test program; a .c (but in fuzz/) or .sh in a bench/ folder is a benchmark.  Objects live per
+# compiler and sanitizer (build/gcc, build/clang-14-asan-ubsan, ...), so that builds never mix.
 
 CC := gcc
 SAN :=
@@ -84,8 +84,8 @@ interop: all ## refstack against this machine's kernel (ARGS= for more options)
 triage: $(OUT)/tcprig fuzz-replay$(if $(BUGS),-bugs) ## group, minimise and explain finds (D=folder)
 	@$< triage $(if $(BUGS),--bug $(BUGS)) $(or $(D),$(BUILD)/findings)
 
-bench: $(BENCHES) ## the benchmarks, each beside its peer or ceiling
-	@.ci/bench $(BENCHES)
+bench: all $(BENCHES) ## the benchmarks, each beside its peer or ceiling
+	@.ci/bench $(BENCHES) $(wildcard */bench/*.sh)
 
 lint: ## layers, sequence comparisons, sizes, purity of refstack
 	@.ci/lint
