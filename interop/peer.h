@@ -56,6 +56,7 @@ struct kernel_peer {
     int listener[PEER_CONNS];
     int fd[PEER_CONNS];
     bool connecting[PEER_CONNS];
+    bool no_delay; /* Nagle's algorithm is off for connections opened from now on */
 };
 /* 0 or a negative errno. */
 int kernel_peer_init(struct kernel_peer *);

@@ -62,6 +62,8 @@ static int bound_socket(struct peer *p, unsigned conn)
     if (fd < 0)
         return error_of(errno);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (kernel_of(p)->no_delay) /* a listener's connections inherit it */
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (bind(fd, (struct sockaddr *)&local, sizeof local) < 0) {
         int rc = error_of(errno);
         close(fd);

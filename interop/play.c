@@ -136,6 +136,7 @@ static bool make_link(struct play *p)
     if (p->device < 0)
         return machine_cannot(p, &error);
     int rc = kernel_peer_init(&p->kernel);
+    p->kernel.no_delay = !host->tcp.nagle;
     if (rc < 0) {
         ns_fail(&error, 77, "cannot ask the kernel for its TCP states over sock_diag: %s",
                 strerror(-rc));

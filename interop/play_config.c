@@ -84,6 +84,9 @@ void play_config_default(struct play_config *c)
     c->host.prefix_len = 24;
     memcpy(c->host.mac, (const uint8_t[]){ 2, 0, 0, 0, 0, 2 }, 6);
     c->host.seed = 1;
+    /* As the kernel's own: its least retransmission timeout is 200 ms, and an ACK later than that
+     * would be met by a retransmission that says nothing about either stack. */
+    c->host.tcp.delayed_ack = 40 * RS_MSEC;
     c->patience = 5 * RS_SEC;
     c->rates[PUMP_TO_KERNEL].seed = 1;
     c->rates[PUMP_TO_HOST].seed = 2;
