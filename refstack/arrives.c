@@ -21,7 +21,15 @@ static void take_syn(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg
     t->snd_wl1 = seg->seq;
     t->snd_wl2 = seg->ack;
     t->last_heard = h->now;
+    t->peer_uto = o->has_user_timeout ? o->user_timeout : 0;
     options_agree(h, t, seg, o);
+}
+
+static void set_iss(struct tcb *t, uint32_t iss)
+{
+    t->iss = t->snd_una = t->snd_nxt = iss;
+    t->snd_up = t->push_seq = iss + 1;
+    t->rack.fack = t->rack.round = iss;
 }
 
 /* The TCB that a SYN for a LISTEN makes a connection of: its own, or one for rs_accept. */
@@ -36,11 +44,42 @@ static struct tcb *connection_for(struct rs_host *h, struct tcb *l, const struct
     if (!t)
         return NULL;
     settings_share(h, t, l);
-    t->passive = true;
-    t->parent = l->index;
-    l->backlog++;
+    t->passive = t->child = true;
+    t->parent = t->fast_listener = l->index;
+    l->listener.backlog++;
     tcb_set_state(h, t, RS_LISTEN);
     return t;
+}
+
+/* An ACK for a listener that has lately given out SYN cookies: one that answers a cookie makes the
+ * connection that was not kept, as it stood in SYN-RECEIVED. */
+static enum rs_reason arrives_for_cookie(struct rs_host *h, struct tcb *l,
+                                         const struct datagram *ip, const struct tcp_seg *seg,
+                                         const struct tcp_opts *o)
+{
+    const struct rs_endpoint local = { .addr = ip->dst, .port = seg->dst_port };
+    const struct rs_endpoint remote = { .addr = ip->src, .port = seg->src_port };
+    const uint16_t mss = l->stays && !(seg->flags & TCP_SYN)
+                             ? syncookie_check(h, l, &local, &remote, seg) : 0;
+    struct tcp_seg syn = *seg;
+    struct tcp_seg ack = *seg;
+    const struct tcp_opts none = { .has_mss = true, .mss = mss };
+
+    if (mss == 0)
+        return RS_REASON_BAD_ACK;
+    if (l->listener.queued >= h->cfg.backlog)
+        return RS_REASON_BACKLOG_FULL;
+    struct tcb *t = connection_for(h, l, &local, &remote);
+    if (!t)
+        return RS_REASON_NO_RESOURCES;
+    syn.seq = seg->seq - 1;
+    options_offer(h, t);
+    take_syn(h, t, &syn, &none);
+    set_iss(t, seg->ack - 1);
+    t->snd_nxt = seg->ack;
+    t->rto = t->cfg->rto_initial;
+    tcb_set_state(h, t, RS_SYN_RECEIVED);
+    return arrives_synchronized(h, t, ip, &ack, o);
 }
 
 /* Section 3.10.7.2, LISTEN. */
@@ -56,16 +95,21 @@ static enum rs_reason arrives_listen(struct rs_host *h, struct tcb *l, const str
             tcb_closed(h, l, RS_ERESET);
         return RS_REASON_RST_IN_LISTEN;
     }
-    /* Second, ACK. */
+    /* Second, ACK: of nothing, unless it answers a SYN cookie. */
     if (seg->flags & TCP_ACK) {
-        reset_reply(h, ip, seg);
-        return RS_REASON_BAD_ACK;
+        const enum rs_reason reason = arrives_for_cookie(h, l, ip, seg, o);
+        if (reason == RS_REASON_BAD_ACK)
+            reset_reply(h, ip, seg);
+        return reason;
     }
     /* Third, SYN; fourth, anything else is dropped. */
     if (!(seg->flags & TCP_SYN))
         return RS_REASON_NOT_SYN;
-    if (l->stays && l->backlog >= h->cfg.backlog)
+    if (l->stays && l->listener.backlog >= h->cfg.backlog) {
+        if (l->cfg->syn_cookies && l->listener.queued < h->cfg.backlog)
+            syncookie_answer(h, l, &local, &remote, seg, o);
         return RS_REASON_BACKLOG_FULL;
+    }
     struct tcb *t = connection_for(h, l, &local, &remote);
     if (!t)
         return RS_REASON_NO_RESOURCES;
@@ -73,15 +117,11 @@ static enum rs_reason arrives_listen(struct rs_host *h, struct tcb *l, const str
     take_syn(h, t, seg, o);
     tcp_start(h, t);
     tcb_set_state(h, t, RS_SYN_RECEIVED);
-    hold_text_and_fin(h, t, seg);
+    if (fastopen_accept(h, l, t, o))
+        take_fast_text(h, t, seg);
+    else if (!t->cookie_due)
+        hold_text_and_fin(h, t, seg);
     return RS_REASON_ACCEPTED;
-}
-
-static void set_iss(struct tcb *t, uint32_t iss)
-{
-    t->iss = t->snd_una = t->snd_nxt = iss;
-    t->snd_up = t->push_seq = iss + 1;
-    t->rack.fack = t->rack.round = iss;
 }
 
 /* MAY-2: the new connection's numbers lie above all that the old one used. */
@@ -127,12 +167,26 @@ void tcp_established(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg
     if (syn_lost && !t->rtt_valid && t->rto < after_lost_syn)
         t->rto = after_lost_syn;
     tcb_set_state(h, t, RS_ESTABLISHED);
+    fastopen_settled(h, t);
     tcb_offer(h, t);
     take_held(h, t);
     /* A CLOSE that waited for the handshake (section 3.10.4). */
     if (t->closing)
         tcb_set_state(h, t, RS_FIN_WAIT_1);
     tcb_ready(h, t);
+}
+
+/* SND.UNA moves past the SYN and what text of it the peer took; the rest goes again at once. */
+static void syn_text_acknowledged(struct rs_host *h, struct tcb *t, uint32_t ack)
+{
+    struct delivered d = { .any = false };
+
+    flight_ack(&h->pool, &t->flight, t->iss, ack, ack, &d);
+    chain_drop(&h->pool, &t->sendq, ack - t->iss - 1);
+    t->snd_una = ack;
+    t->push_seq = seq_max(t->push_seq, ack);
+    t->snd_up = seq_max(t->snd_up, ack);
+    flight_lose(&h->pool, &t->flight, ack, ack, t->snd_nxt);
 }
 
 /* The SYN of this end is acknowledged together with the peer's: fifth step of SYN-SENT. */
@@ -143,7 +197,9 @@ static enum rs_reason syn_acknowledged(struct rs_host *h, struct tcb *t, const s
     tcb_disarm(h, t, RS_TIMER_USER);
     t->syn_due = false;
     rtt_on_ack(h, t, o, seg->ack);
-    t->snd_una = seg->ack;
+    syn_text_acknowledged(h, t, seg->ack);
+    fastopen_learn(h, t, o);
+    t->cookie_due = false;
     tcp_established(h, t, seg);
     t->ack_now = true;
     tcb_ready(h, t);

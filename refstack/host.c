@@ -36,6 +36,8 @@ void rs_config_default(struct rs_config *c)
             .keepalive_intvl = 75 * RS_SEC,
             .keepalive_probes = 9,
             .challenge_acks = 10,
+            .fastopen_pending = 8,
+            .syn_cookies = true,
             .ttl = 64,
             .nagle = true,
             .window_scale = true,
@@ -129,6 +131,8 @@ void rs_reset(struct rs_host *h, rs_time now)
     h->now = now;
     memset(h->reasons, 0, sizeof h->reasons);
     memset(h->arp, 0, sizeof h->arp);
+    memset(h->fastopen, 0, sizeof h->fastopen);
+    h->fastopen_next = 0;
     h->outq.head = h->outq.n = 0;
     h->tcb_fresh = 0;
     h->tcb_free = TCB_NONE;

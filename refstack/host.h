@@ -33,6 +33,18 @@ struct outq {
     struct outq_entry entry[OUTQ_ENTRIES];
 };
 
+enum { FASTOPEN_ENTRIES = 4 };
+
+/* What a client remembers of a server, RFC 7413 section 4.1.3. */
+struct fastopen_entry {
+    bool used;
+    uint8_t len; /* of the cookie; 0: none */
+    uint16_t mss;
+    struct rs_addr server;
+    uint8_t cookie[16];
+    rs_time not_before; /* no cookie and no text in a SYN until then */
+};
+
 struct rs_host {
     struct rs_config cfg;
     uint64_t key[4]; /* two keys of SipHash: for numbers on the wire, for the table */
@@ -43,6 +55,8 @@ struct rs_host {
     struct pool pool;
     struct outq outq;
     struct arp_entry arp[ARP_ENTRIES];
+    struct fastopen_entry fastopen[FASTOPEN_ENTRIES];
+    uint32_t fastopen_next;
     struct tcb *tcb;
     uint32_t tcb_fresh; /* TCBs from here on were never used */
     uint32_t tcb_free;  /* list through hash_next */

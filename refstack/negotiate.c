@@ -64,7 +64,27 @@ static void put_ts(const struct rs_host *h, const struct tcb *t, struct wcur *w)
     opt_put(w, &ts);
 }
 
-static void put_syn(const struct rs_host *h, const struct tcb *t, struct wcur *w)
+static void put_cookie(struct rs_host *h, const struct tcb *t, struct wcur *w)
+{
+    struct tcp_option cookie;
+    uint8_t own[16];
+
+    fastopen_option(h, t, &cookie, own);
+    if (cookie.len == 0)
+        return;
+    for (unsigned pad = cookie.len; pad % 4; pad++)
+        wcur_u8(w, OPT_NOP);
+    opt_put(w, &cookie);
+}
+
+/* RFC 5482 section 3.3: 15 bits of seconds, or of minutes under the granularity bit. */
+static uint16_t uto_value(const struct tcb *t)
+{
+    const rs_time s = (t->cfg->user_timeout ? t->cfg->user_timeout : t->cfg->r2) / RS_SEC;
+    return (uint16_t)(s <= 0x7fff ? (s ? s : 1) : 0x8000 | (s / 60 > 0x7fff ? 0x7fff : s / 60));
+}
+
+static void put_syn(struct rs_host *h, const struct tcb *t, struct wcur *w)
 {
     const struct tcp_option mss = { .kind = OPT_MSS, .len = 4, .typed = true, .u.mss = t->rmss };
     const struct tcp_option wscale = {
@@ -83,6 +103,13 @@ static void put_syn(const struct rs_host *h, const struct tcb *t, struct wcur *w
     if (t->wscale_on) {
         wcur_u8(w, OPT_NOP);
         opt_put(w, &wscale);
+    }
+    put_cookie(h, t, w);
+    if (t->cfg->uto && w->p + 4 <= w->end) {
+        const struct tcp_option uto = {
+            .kind = OPT_USER_TIMEOUT, .len = 4, .typed = true, .u.user_timeout = uto_value(t)
+        };
+        opt_put(w, &uto);
     }
 }
 
@@ -114,7 +141,7 @@ static void put_sack(const struct rs_host *h, const struct tcb *t, struct wcur *
 
 /* RFC 7323 section 3.2: timestamps on every segment but RST once agreed; MUST-65: the rest on SYN
  * only, SACK blocks while there is a hole (RFC 2018 section 4). */
-size_t options_emit(const struct rs_host *h, const struct tcb *t, uint16_t flags, uint8_t to[40])
+size_t options_emit(struct rs_host *h, const struct tcb *t, uint16_t flags, uint8_t to[40])
 {
     struct wcur w = wcur_of(to, TCP_OPT_MAX);
 

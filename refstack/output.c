@@ -107,12 +107,14 @@ static bool plan_new(struct rs_host *h, struct tcb *t, struct plan *p)
     return worth_sending(t, n, unsent, mss);
 }
 
-static bool plan_syn(struct tcb *t, struct plan *p)
+static bool plan_syn(struct rs_host *h, struct tcb *t, struct plan *p)
 {
     if (!t->syn_due)
         return false;
     t->syn_due = false;
+    const uint32_t room = fastopen_room(h, t);
     *p = (struct plan){ .seq = t->iss, .flags = TCP_SYN | ecn_syn_flags(t) };
+    p->len = min_u32(t->sendq.len, room);
     if (t->state != RS_SYN_SENT)
         p->flags |= TCP_ACK;
     return true;
@@ -191,7 +193,7 @@ static void sent(struct rs_host *h, struct tcb *t, const struct plan *p)
         t->cwr_due = t->cwr_due && p->len == 0;
         rtt_on_send(h, t, p->seq, numbers);
         t->snd_nxt = p->seq + numbers;
-        if (!(p->flags & TCP_SYN))
+        if (!(p->flags & TCP_SYN) || p->len > 0)
             flight_add(&h->pool, &t->flight, t->snd_nxt, h->now);
     } else {
         t->total_retransmits++;
@@ -217,7 +219,8 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
         .opt = opt,
         .opt_len = (uint8_t)options_emit(h, t, p->flags, opt),
     };
-    const bool new_text = p->len > 0 && p->seq == t->snd_nxt;
+    const uint32_t text_seq = p->seq + ((p->flags & TCP_SYN) ? 1u : 0u);
+    const bool new_text = p->len > 0 && p->seq == t->snd_nxt && !(p->flags & TCP_SYN);
     const uint8_t tos = (uint8_t)((t->cfg->tos & 0xfc) | ecn_mark(t, new_text));
     const size_t link = link_header_len(h);
     const size_t head = TCP_HEADER + seg.opt_len;
@@ -229,7 +232,7 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
     if (p->flags & TCP_ACK)
         seg.ack = rcv_nxt(t);
     seg.wnd = rcv_window_field(t, (p->flags & TCP_SYN) != 0);
-    if (p->len && p->seq + p->len == sendq_end(t))
+    if (p->len && text_seq + p->len == sendq_end(t))
         seg.flags |= TCP_PSH; /* MUST-61 */
     if (!(p->flags & TCP_SYN)) {
         if (t->ecn_echo)
@@ -245,7 +248,7 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
     uint32_t sum = csum_pseudo(&t->local.addr, &t->remote.addr, IP_PROTO_TCP,
                                (uint32_t)head + p->len);
     if (p->len)
-        chain_get(&h->pool, &t->sendq, p->seq - sendq_seq(t), tcp + head, p->len, &sum);
+        chain_get(&h->pool, &t->sendq, text_seq - sendq_seq(t), tcp + head, p->len, &sum);
     tcp_emit(&seg, tcp, head);
     seg.csum = csum_fold(csum_add(sum, tcp, head));
     tcp_emit(&seg, tcp, head);
@@ -256,7 +259,7 @@ size_t tcp_output(struct rs_host *h, struct tcb *t, uint8_t *buf, size_t cap)
 {
     struct plan p;
 
-    if (plan_syn(t, &p) || plan_retransmission(h, t, &p) || plan_probe(h, t, &p) ||
+    if (plan_syn(h, t, &p) || plan_retransmission(h, t, &p) || plan_probe(h, t, &p) ||
         plan_new(h, t, &p) || plan_ack(t, &p)) {
         const size_t n = build(h, t, &p, buf, cap);
         const struct rs_addr to = t->remote.addr;
@@ -285,15 +288,14 @@ void challenge_ack(struct rs_host *h, struct tcb *t)
     tcb_ready(h, t);
 }
 
-enum { RST_MAX = 40 + TCP_HEADER }; /* with the larger IP header */
-
-static void queue_reset(struct rs_host *h, const struct rs_endpoint *local,
-                        const struct rs_endpoint *remote, const struct tcp_seg *rst)
+void segment_queue(struct rs_host *h, const struct rs_endpoint *local,
+                   const struct rs_endpoint *remote, const struct tcp_seg *seg)
 {
-    uint8_t buf[RST_MAX];
+    uint8_t buf[40 + TCP_HEADER + TCP_OPT_MAX]; /* with the larger IP header */
+    const size_t len = TCP_HEADER + seg->opt_len;
     const size_t ip = ip_emit_header(h, &local->addr, &remote->addr, IP_PROTO_TCP, h->cfg.tcp.tos,
-                                     h->cfg.tcp.ttl, TCP_HEADER, buf, sizeof buf);
-    const size_t tcp = tcp_emit_sum(rst, &local->addr, &remote->addr, buf + ip, sizeof buf - ip);
+                                     h->cfg.tcp.ttl, len, buf, sizeof buf);
+    const size_t tcp = tcp_emit_sum(seg, &local->addr, &remote->addr, buf + ip, sizeof buf - ip);
     outq_put(h, &remote->addr, buf, ip + tcp, buf, 0);
 }
 
@@ -312,7 +314,7 @@ void reset_reply(struct rs_host *h, const struct datagram *ip, const struct tcp_
         rst.ack = seg->seq + tcp_seg_len(seg);
         rst.flags |= TCP_ACK;
     }
-    queue_reset(h, &local, &remote, &rst);
+    segment_queue(h, &local, &remote, &rst);
 }
 
 void reset_send(struct rs_host *h, struct tcb *t, uint32_t seq, bool with_ack)
@@ -325,5 +327,5 @@ void reset_send(struct rs_host *h, struct tcb *t, uint32_t seq, bool with_ack)
         rst.flags |= TCP_ACK;
         rst.ack = rcv_nxt(t);
     }
-    queue_reset(h, &t->local, &t->remote, &rst);
+    segment_queue(h, &t->local, &t->remote, &rst);
 }

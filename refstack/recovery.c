@@ -177,7 +177,8 @@ void recovery_reorder_timeout(struct rs_host *h, struct tcb *t)
 /* Section 7.2: twice the round trip, more when the ACK of a single segment may be delayed. */
 rs_time recovery_probe_timeout_after(const struct tcb *t)
 {
-    static const rs_time max_ack_delay = 200 * RS_MSEC;
+    /* The usual 200 ms, with room for the ACK to be ahead of the probe rather than beside it. */
+    static const rs_time max_ack_delay = 250 * RS_MSEC;
     const bool single = t->snd_nxt - t->snd_una <= t->smss;
 
     return t->rtt_valid ? 2 * t->srtt + (single ? max_ack_delay : 2 * RS_MSEC) : RS_SEC;

@@ -90,6 +90,10 @@ struct rs_tcp_config {
     bool sack;                 /* RFC 2018 */
     bool rack;                 /* RFC 8985, where SACK is agreed; else RFC 6675 */
     bool ecn;                  /* RFC 3168 */
+    bool fastopen;             /* RFC 7413, off unless asked for: a listener's side */
+    uint32_t fastopen_pending; /* connections in SYN-RECEIVED by it, per listener */
+    bool syn_cookies;          /* RFC 4987: when a listener's backlog is full */
+    bool uto;                  /* RFC 5482: tell and heed the user timeout option */
     bool rfc1337;              /* ignore RST in TIME-WAIT */
     enum rs_congestion congestion;
 };
@@ -173,6 +177,10 @@ const char *rs_state_name(enum rs_state); /* "SYN-SENT", as the RFC writes it */
  * Active OPEN from LISTEN, the RFC's third form, is rs_open_from_listen. */
 int rs_open_active(struct rs_host *, const struct rs_endpoint *local,
                    const struct rs_endpoint *remote, rs_time now);
+/* Active OPEN that asks for a fast-open cookie or, having one, sends the first octets of data with
+ * its SYN (RFC 7413).  All of the data the send buffer takes is queued either way. */
+int rs_open_fast(struct rs_host *, const struct rs_endpoint *local,
+                 const struct rs_endpoint *remote, const void *data, size_t len, rs_time now);
 int rs_open_passive(struct rs_host *, const struct rs_endpoint *local,
                     const struct rs_endpoint *remote, rs_time now);
 int rs_open_from_listen(struct rs_host *, int conn, const struct rs_endpoint *remote, rs_time now);

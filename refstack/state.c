@@ -57,23 +57,25 @@ static void leave_listener(struct rs_host *h, struct tcb *t)
     if (!l)
         return;
     t->parent = TCB_NONE;
-    l->backlog--;
+    l->listener.backlog--;
     if (!t->on_accept)
         return;
     t->on_accept = false;
+    l->listener.queued--;
     if (t->accept.prev != TCB_NONE)
         h->tcb[t->accept.prev].accept.next = t->accept.next;
     else
-        l->accept_head = t->accept.next;
+        l->listener.accept_head = t->accept.next;
     if (t->accept.next != TCB_NONE)
         h->tcb[t->accept.next].accept.prev = t->accept.prev;
     else
-        l->accept_tail = t->accept.prev;
+        l->listener.accept_tail = t->accept.prev;
 }
 
 void tcb_closed(struct rs_host *h, struct tcb *t, int error)
 {
     leave_listener(h, t);
+    fastopen_settled(h, t);
     tcb_set_state(h, t, RS_CLOSED);
     t->error = (int8_t)error;
     tcb_disarm_all(h, t);
@@ -102,12 +104,13 @@ void tcb_offer(struct rs_host *h, struct tcb *t)
     if (!l || t->on_accept)
         return;
     t->on_accept = true;
-    t->accept = (struct tcb_link){ .prev = l->accept_tail, .next = TCB_NONE };
-    if (l->accept_tail != TCB_NONE)
-        h->tcb[l->accept_tail].accept.next = t->index;
+    l->listener.queued++;
+    t->accept = (struct tcb_link){ .prev = l->listener.accept_tail, .next = TCB_NONE };
+    if (l->listener.accept_tail != TCB_NONE)
+        h->tcb[l->listener.accept_tail].accept.next = t->index;
     else
-        l->accept_head = t->index;
-    l->accept_tail = t->index;
+        l->listener.accept_head = t->index;
+    l->listener.accept_tail = t->index;
 }
 
 int rs_accept(struct rs_host *h, int listener, rs_time now)
@@ -119,7 +122,7 @@ int rs_accept(struct rs_host *h, int listener, rs_time now)
         return RS_ENOCONN;
     if (!l->stays || l->state != RS_LISTEN)
         return RS_EINVAL;
-    struct tcb *t = tcb_at(h, l->accept_head);
+    struct tcb *t = tcb_at(h, l->listener.accept_head);
     if (!t)
         return RS_EAGAIN;
     leave_listener(h, t);

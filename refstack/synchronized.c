@@ -145,7 +145,7 @@ static void back_to_listen(struct rs_host *h, struct tcb *t)
     struct rs_endpoint local = { .port = t->local.port };
 
     /* Nor does one come back that its user has closed. */
-    if (t->parent != TCB_NONE || t->closing) {
+    if (t->child || t->closing) {
         tcb_flush(h, t);
         tcb_closed(h, t, 0);
         return;
@@ -374,6 +374,8 @@ enum rs_reason arrives_synchronized(struct rs_host *h, struct tcb *t, const stru
         return reason;
     t->last_heard = h->now;
     t->keepalives_sent = 0;
+    if (o->has_user_timeout)
+        t->peer_uto = o->user_timeout;
     update_ts_recent(h, t, seg, o);
     trim(t, seg);
     if ((reason = check_rst(h, t, seg)) != GO_ON || (reason = check_syn(h, t, seg)) != GO_ON ||

@@ -101,7 +101,7 @@ struct tcb *tcb_new(struct rs_host *h, const struct rs_endpoint *local,
     t->index = index;
     t->generation = h->generation;
     h->generation = (h->generation + 1) % HANDLE_GENERATIONS;
-    t->parent = t->accept_head = t->accept_tail = TCB_NONE;
+    t->fast_listener = t->parent = TCB_NONE;
     t->sendq = CHAIN_EMPTY;
     recvq_init(&t->recvq, 0);
     t->flight.page = PAGE_NONE;

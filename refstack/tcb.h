@@ -42,6 +42,15 @@ struct rack {
     bool any, reordering;
 };
 
+/* What a listener keeps of the connections it made. */
+struct listener {
+    uint32_t accept_head, accept_tail;
+    uint16_t backlog;      /* not yet accepted, */
+    uint16_t queued;       /* of which complete */
+    uint16_t fast_pending; /* in SYN-RECEIVED by fast open */
+    rs_time cookies_until; /* ACKs may answer SYN cookies */
+};
+
 struct tcb {
     struct rs_endpoint local, remote;
     const struct rs_tcp_config *cfg; /* the host's, or one of its own (settings.c) */
@@ -51,8 +60,8 @@ struct tcb {
     uint32_t hash_next;
     uint32_t parent; /* listener whose backlog counts this one, or TCB_NONE */
     struct tcb_link ready, accept;
-    uint32_t accept_head, accept_tail; /* a listener's queue */
-    uint32_t backlog;                  /* a listener's connections not yet accepted */
+    uint32_t fast_listener; /* whose fast_pending counts this one */
+    uint16_t peer_uto;      /* the user timeout option last heard, RFC 5482 */
     int8_t error, soft_error;
     enum rs_state state : 8;
 
@@ -84,6 +93,9 @@ struct tcb {
     bool in_recovery : 1;
     bool tlp_out : 1;    /* a tail loss probe is unanswered; up to tlp_end, */
     bool tlp_resent : 1; /* which was sent again for it */
+    bool child : 1;      /* made by a listener */
+    bool fast : 1;       /* its SYN's text was let in by a fast-open cookie */
+    bool cookie_due : 1; /* the SYN or SYN,ACK carries a fast-open cookie, or asks for one */
     bool rtt_timing : 1;
     bool rtt_valid : 1;
 
@@ -122,7 +134,10 @@ struct tcb {
     uint32_t tlp_end;
     uint32_t ecn_edge; /* SND.NXT when ECE last made cwnd smaller: once for each window */
     struct cubic cubic;
-    struct rack rack;
+    union {
+        struct rack rack;
+        struct listener listener; /* in a TCB that stays in LISTEN */
+    };
 
     /* RFC 5961 section 7 */
     uint32_t challenges;
@@ -198,6 +213,19 @@ void rtt_sample(struct tcb *, rs_time r);
 void rtt_on_ack(struct rs_host *, struct tcb *, const struct tcp_opts *, uint32_t ack);
 void rtt_on_send(struct rs_host *, struct tcb *, uint32_t seq, uint32_t len);
 
+/* ---- fast open (fastopen.c), SYN cookies (syncookie.c) ---- */
+bool fastopen_accept(struct rs_host *, struct tcb *listener, struct tcb *, const struct tcp_opts *);
+void fastopen_settled(struct rs_host *, struct tcb *);
+void fastopen_learn(struct rs_host *, const struct tcb *, const struct tcp_opts *);
+uint32_t fastopen_room(struct rs_host *, const struct tcb *);
+void fastopen_option(struct rs_host *, const struct tcb *, struct tcp_option *, uint8_t own[16]);
+void syncookie_answer(struct rs_host *, struct tcb *listener, const struct rs_endpoint *local,
+                      const struct rs_endpoint *remote, const struct tcp_seg *syn,
+                      const struct tcp_opts *);
+uint16_t syncookie_check(const struct rs_host *, const struct tcb *listener,
+                         const struct rs_endpoint *local, const struct rs_endpoint *remote,
+                         const struct tcp_seg *ack);
+
 /* ---- explicit congestion notification (ecn.c) ---- */
 uint16_t ecn_syn_flags(const struct tcb *);
 void ecn_agree(struct tcb *, const struct tcp_seg *syn);
@@ -224,7 +252,7 @@ bool settings_usable(const struct rs_tcp_config *);
 /* ---- options (negotiate.c) ---- */
 void options_offer(struct rs_host *, struct tcb *);
 void options_agree(struct rs_host *, struct tcb *, const struct tcp_seg *, const struct tcp_opts *);
-size_t options_emit(const struct rs_host *, const struct tcb *, uint16_t flags, uint8_t to[40]);
+size_t options_emit(struct rs_host *, const struct tcb *, uint16_t flags, uint8_t to[40]);
 uint32_t eff_snd_mss(const struct rs_host *, const struct tcb *); /* Eff.snd.MSS, MUST-16 */
 
 /* ---- sending (output.c) ---- */
@@ -233,6 +261,9 @@ uint16_t rcv_window_field(struct tcb *, bool syn);
 void window_update(struct rs_host *, struct tcb *); /* after RECEIVE */
 void challenge_ack(struct rs_host *, struct tcb *);
 void reset_reply(struct rs_host *, const struct datagram *, const struct tcp_seg *);
+/* A segment outside any connection. */
+void segment_queue(struct rs_host *, const struct rs_endpoint *local,
+                   const struct rs_endpoint *remote, const struct tcp_seg *);
 void reset_send(struct rs_host *, struct tcb *, uint32_t seq, bool with_ack);
 
 /* ---- segment arrives ---- */
@@ -248,6 +279,8 @@ enum rs_reason arrives_synchronized(struct rs_host *, struct tcb *, const struct
 void take_urgent(struct rs_host *, struct tcb *, const struct tcp_seg *);
 enum rs_reason take_text_and_fin(struct rs_host *, struct tcb *, const struct tcp_seg *);
 void take_held(struct rs_host *, struct tcb *); /* what came with the SYN, on ESTABLISHED */
+/* The text of a fast-open SYN is the user's at once; its FIN waits. */
+void take_fast_text(struct rs_host *, struct tcb *, const struct tcp_seg *);
 void hold_text_and_fin(struct rs_host *, struct tcb *, const struct tcp_seg *);
 void icmp_error_for_tcp(struct rs_host *, const struct icmp_msg *);
 

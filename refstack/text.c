@@ -172,6 +172,17 @@ void hold_text_and_fin(struct rs_host *h, struct tcb *t, const struct tcp_seg *s
         note_fin(h, t, seq + syn->text_len);
 }
 
+void take_fast_text(struct rs_host *h, struct tcb *t, const struct tcp_seg *syn)
+{
+    const uint32_t seq = syn->seq + 1;
+
+    if (recvq_insert(&h->pool, &t->recvq, seq, syn->text, syn->text_len, false) &&
+        (syn->flags & TCP_FIN))
+        note_fin(h, t, seq + syn->text_len);
+    if (syn->text_len > 0)
+        tcb_offer(h, t);
+}
+
 void take_held(struct rs_host *h, struct tcb *t)
 {
     if (recvq_join(&h->pool, &t->recvq) > 0)

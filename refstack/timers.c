@@ -48,10 +48,20 @@ static void start_unless_running(struct rs_host *h, struct tcb *t, enum rs_timer
         tcb_arm(h, t, timer, h->now + in);
 }
 
+static const rs_time uto_limit = 3600 * RS_SEC; /* U_LIMIT */
+
 /* R2 of RFC 9293 section 3.8.3, or the user timeout when that is shorter. */
 static rs_time patience(const struct tcb *t)
 {
     const rs_time r2 = t->snd_una == t->iss ? t->cfg->r2_syn : t->cfg->r2;
+    /* RFC 5482 section 3.1: min(U_LIMIT, max(ADV_UTO, REMOTE_UTO, L_LIMIT)), R2 being both the value
+     * advertised and the least; an application that set its own is not overruled. */
+    if (t->cfg->uto && !t->cfg->user_timeout && (t->peer_uto & 0x7fff)) {
+        const rs_time unit = t->peer_uto & 0x8000 ? 60 * RS_SEC : RS_SEC;
+        const rs_time told = (t->peer_uto & 0x7fffu) * unit;
+        const rs_time most = told < uto_limit ? told : uto_limit;
+        return most > r2 ? most : r2;
+    }
     return t->cfg->user_timeout && t->cfg->user_timeout < r2 ? t->cfg->user_timeout : r2;
 }
 

@@ -103,7 +103,7 @@ static int close_sending(struct rs_host *h, struct tcb *t)
 /* A listener that goes takes with it what nobody has accepted. */
 static void close_listener(struct rs_host *h, struct tcb *l)
 {
-    for (uint32_t i = 0; l->backlog > 0 && i < h->tcb_fresh; i++) {
+    for (uint32_t i = 0; l->listener.backlog > 0 && i < h->tcb_fresh; i++) {
         struct tcb *t = &h->tcb[i];
         if (!t->in_use || t->parent != l->index)
             continue;
@@ -199,7 +199,7 @@ unsigned rs_ready(const struct rs_host *h, int conn)
     if (t->state == RS_CLOSED)
         return RS_READABLE | RS_WRITABLE | RS_ENDED;
     if (t->stays)
-        return t->accept_head != TCB_NONE ? RS_READABLE : 0;
+        return t->listener.accept_head != TCB_NONE ? RS_READABLE : 0;
     if (recvq_readable(&t->recvq) > 0 || t->fin_taken || t->deaf)
         ready |= RS_READABLE;
     if (synchronized(t) && !t->closing && t->sendq.len < t->cfg->snd_buf &&

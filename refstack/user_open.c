@@ -66,6 +66,8 @@ static int open_listening(struct rs_host *h, const struct rs_endpoint *local,
     t->stays = stays;
     t->any_local = mine.addr.version == 0;
     t->any_remote = peer->port == 0;
+    if (stays)
+        t->listener = (struct listener){ .accept_head = TCB_NONE, .accept_tail = TCB_NONE };
     tcb_set_state(h, t, RS_LISTEN);
     return tcb_handle(t);
 }

@@ -1,0 +1,130 @@
+/* TCP Fast Open, RFC 7413: a listener's cookies, what a client remembers of its servers, and the
+ * text that goes with a SYN. */
+#include <string.h>
+
+#include "refstack/host.h"
+#include "refstack/siphash.h"
+
+enum { COOKIE_OCTETS = 8, USE_COOKIE = 3 };
+static const rs_time negative_lifetime = 3600 * RS_SEC;
+
+static void cookie_for(const struct rs_host *h, const struct rs_addr *client, uint8_t to[8])
+{
+    uint64_t w[3] = { USE_COOKIE };
+
+    memcpy(&w[1], client->octet, 16);
+    const uint64_t mac = siphash(h->key, w, sizeof w);
+    memcpy(to, &mac, COOKIE_OCTETS);
+}
+
+/* Section 4.2.2: a valid cookie lets the SYN's text in before the handshake ends; anything else gets
+ * a cookie for the next time. */
+bool fastopen_accept(struct rs_host *h, struct tcb *l, struct tcb *t, const struct tcp_opts *o)
+{
+    uint8_t cookie[COOKIE_OCTETS];
+
+    if (!t->cfg->fastopen || !o->has_cookie || !l->stays)
+        return false;
+    cookie_for(h, &t->remote.addr, cookie);
+    if (o->cookie_len != COOKIE_OCTETS || memcmp(o->cookie, cookie, COOKIE_OCTETS) != 0) {
+        t->cookie_due = true;
+        return false;
+    }
+    /* Section 5.1: so many may be pending, then it is the plain handshake for the others. */
+    if (l->listener.fast_pending >= t->cfg->fastopen_pending)
+        return false;
+    l->listener.fast_pending++;
+    t->fast = true;
+    return true;
+}
+
+/* The connection leaves SYN-RECEIVED, whichever way. */
+void fastopen_settled(struct rs_host *h, struct tcb *t)
+{
+    struct tcb *l = tcb_at(h, t->fast_listener);
+
+    if (t->fast && l && l->in_use && l->listener.fast_pending > 0)
+        l->listener.fast_pending--;
+    t->fast = false;
+}
+
+static struct fastopen_entry *remembered(struct rs_host *h, const struct rs_addr *server)
+{
+    for (int i = 0; i < FASTOPEN_ENTRIES; i++)
+        if (h->fastopen[i].used && rs_addr_eq(&h->fastopen[i].server, server))
+            return &h->fastopen[i];
+    return NULL;
+}
+
+static struct fastopen_entry *remember(struct rs_host *h, const struct rs_addr *server)
+{
+    struct fastopen_entry *e = remembered(h, server);
+
+    if (!e) {
+        e = &h->fastopen[h->fastopen_next++ % FASTOPEN_ENTRIES];
+        *e = (struct fastopen_entry){ .used = true, .server = *server };
+    }
+    return e;
+}
+
+/* The client's SYN,ACK has come: a cookie in it is for the next connection, and a SYN that had to be
+ * sent again without text says that the path does not like it (section 4.1.3). */
+void fastopen_learn(struct rs_host *h, const struct tcb *t, const struct tcp_opts *o)
+{
+    if (!t->cookie_due)
+        return;
+    if (o->has_cookie && o->cookie_len >= 4 && o->cookie_len <= 16) {
+        struct fastopen_entry *e = remember(h, &t->remote.addr);
+        e->len = o->cookie_len;
+        e->mss = t->smss;
+        memcpy(e->cookie, o->cookie, o->cookie_len);
+    }
+    if (t->retransmits > 0)
+        remember(h, &t->remote.addr)->not_before = h->now + negative_lifetime;
+}
+
+/* Octets of text that the first SYN may carry; 0 without a cookie for the server. */
+uint32_t fastopen_room(struct rs_host *h, const struct tcb *t)
+{
+    const struct fastopen_entry *e = remembered(h, &t->remote.addr);
+
+    if (!t->cookie_due || t->state != RS_SYN_SENT || t->snd_nxt != t->iss || !e || e->len == 0 ||
+        e->not_before > h->now)
+        return 0;
+    return e->mss - TCP_OPT_MAX;
+}
+
+/* The option for a SYN: a client's cookie or request for one, a server's new cookie.  Only the first
+ * transmission of a client's SYN has it. */
+void fastopen_option(struct rs_host *h, const struct tcb *t, struct tcp_option *opt, uint8_t own[16])
+{
+    const struct fastopen_entry *e = remembered(h, &t->remote.addr);
+
+    *opt = (struct tcp_option){ .kind = OPT_FASTOPEN, .len = 0, .typed = true };
+    if (!t->cookie_due)
+        return;
+    if (t->state != RS_SYN_SENT) {
+        cookie_for(h, &t->remote.addr, own);
+        opt->u.cookie.len = COOKIE_OCTETS;
+    } else if (t->snd_nxt != t->iss || (e && e->not_before > h->now)) {
+        return;
+    } else if (e) {
+        opt->u.cookie.len = e->len;
+        memcpy(own, e->cookie, e->len);
+    }
+    opt->u.cookie.octets = own;
+    opt->len = (uint8_t)(2 + opt->u.cookie.len);
+}
+
+int rs_open_fast(struct rs_host *h, const struct rs_endpoint *local,
+                 const struct rs_endpoint *remote, const void *data, size_t len, rs_time now)
+{
+    const int conn = rs_open_active(h, local, remote, now);
+
+    if (conn < 0)
+        return conn;
+    tcb_of_handle(h, conn)->cookie_due = true;
+    if (len > 0)
+        rs_send(h, conn, data, len, 0, now);
+    return conn;
+}
