@@ -198,7 +198,12 @@ static int finish(struct triage *t, struct triage_finding *f, uint8_t *copy)
     minimise(t, f, copy);
     triage_name(f);
     struct result_case *c = result_case(t->result, "triage", f->name, f->target, 0);
-    case_verdict(c, VERDICT_FAIL, "%s\n%s", f->sign.signature, f->sign.title);
+    /* A planted bug has to be found; anything else must not be there. */
+    if (program.bug)
+        case_verdict(c, VERDICT_EXPECTED_FAILURE, "planted bug %s\n%s\n%s", program.bug,
+                     f->sign.signature, f->sign.title);
+    else
+        case_verdict(c, VERDICT_FAIL, "%s\n%s", f->sign.signature, f->sign.title);
     struct result_finding *r = result_finding(t->result, f->sign.signature);
     r->kind = result_text("%s", f->sign.kind);
     r->target = result_text("%s", f->target);
@@ -208,6 +213,7 @@ static int finish(struct triage *t, struct triage_finding *f, uint8_t *copy)
                             program.bug ? program.bug : "", program.bug ? " " : "", path, t->o->out,
                             f->name);
     r->inputs = f->n_paths;
+    r->planted = program.bug ? result_text("%s", program.bug) : NULL;
     return triage_bundle(&program, f, t->o->out, c);
 }
 

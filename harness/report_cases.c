@@ -143,8 +143,10 @@ void page_fuzz(FILE *out, const struct result *r)
 static void put_finding(FILE *out, const struct result_finding *f)
 {
     fputs("<div class=\"finding\"><h3>", out);
+    if (f->planted)
+        fputs("<span class=\"v xfail\">planted</span> ", out);
     if (f->kind) {
-        fputs("<span class=\"v fail\">", out);
+        fprintf(out, "<span class=\"v %s\">", f->planted ? "xfail" : "fail");
         xml_text(out, f->kind);
         fputs("</span> ", out);
     }
@@ -153,6 +155,7 @@ static void put_finding(FILE *out, const struct result_finding *f)
     xml_text(out, f->signature);
     fputs("</code></dd>\n", out);
     put_term(out, "target", f->target);
+    put_term(out, "planted bug", f->planted);
     if (f->inputs) {
         fputs("<dt>inputs</dt><dd>", out);
         page_number(out, f->inputs);

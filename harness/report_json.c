@@ -130,6 +130,7 @@ static json_t *finding_to_json(const struct result_finding *f)
     put(o, "title", f->title);
     put(o, "bundle", f->bundle);
     put(o, "replay", f->replay);
+    put(o, "planted", f->planted);
     put_count(o, "inputs", f->inputs);
     return o;
 }

@@ -232,6 +232,7 @@ static void read_finding(struct reader *in, struct result *r, const json_t *o)
     f->title = copy_of(in, o, "title");
     f->bundle = copy_of(in, o, "bundle");
     f->replay = copy_of(in, o, "replay");
+    f->planted = copy_of(in, o, "planted");
     f->inputs = count_of(in, o, "inputs");
 }
 

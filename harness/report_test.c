@@ -50,6 +50,7 @@ static struct result *sample(void)
     struct result_finding *g = result_finding(r, "sig " HOSTILE);
     g->title = result_text("title " HOSTILE);
     g->inputs = 2;
+    g->planted = result_text("fin-not-counted");
     r->state_hits[RS_LISTEN] = 41;
     r->transition_hits[RS_LISTEN][RS_SYN_RECEIVED] = 40;
     return r;

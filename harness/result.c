@@ -303,6 +303,7 @@ static void free_finding(struct result_finding *f)
     free(f->title);
     free(f->bundle);
     free(f->replay);
+    free(f->planted);
 }
 
 /* Frees the run but not what its arrays point to: result_merge has moved that. */
@@ -366,7 +367,10 @@ struct result_counts result_count(const struct result *r)
 int result_status(const struct result *r)
 {
     struct result_counts n = result_count(r);
-    if (n.of[VERDICT_FAIL] || n.of[VERDICT_ERROR] || r->n_findings)
+    if (n.of[VERDICT_FAIL] || n.of[VERDICT_ERROR])
         return 1;
+    for (size_t i = 0; i < r->n_findings; i++)
+        if (!r->finding[i].planted)
+            return 1;
     return n.total && n.of[VERDICT_UNSUPPORTED] == n.total ? 77 : 0;
 }

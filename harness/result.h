@@ -133,6 +133,7 @@ struct result_finding {
     char *title; /* one sentence */
     char *bundle; /* folder of the bundle, or NULL */
     char *replay; /* the exact command */
+    char *planted; /* the planted bug that was awake: it had to be found; or NULL */
     uint64_t inputs; /* that show it */
 };
 
@@ -170,8 +171,8 @@ struct result_counts {
     size_t total;
 };
 struct result_counts result_count(const struct result *);
-/* Exit status: 1 when a case failed or is in error or there are findings, 77 when all there is is
- * unsupported, otherwise 0. */
+/* Exit status: 1 when a case failed or is in error or there are findings (those of planted bugs
+ * apart), 77 when all there is is unsupported, otherwise 0. */
 int result_status(const struct result *);
 
 /* printf into a fresh string; for whoever fills a member above by hand. */
