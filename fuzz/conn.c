@@ -95,7 +95,10 @@ static void observe_state(struct conn *c, const struct rs_observation *o)
     c->last_transition = transition;
     if (o->to != RS_CLOSED && o->to != RS_LISTEN)
         return;
-    const bool back = o->from == RS_SYN_RECEIVED && o->to == RS_LISTEN;
+    /* A listener's new TCB passes through LISTEN too, with the peer's SYN already seen. */
+    const bool back = o->from == RS_SYN_RECEIVED;
+    if (o->to == RS_LISTEN && !back)
+        return;
     if (back || invariants_between(c->host, o->conn, LOCAL_PORT, REMOTE_PORT))
         egress_forget(&c->egress);
     /* What was queued in SYN-RECEIVED is flushed; the next connection's stream starts anew. */

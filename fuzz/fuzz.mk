@@ -45,7 +45,8 @@ fuzz-$(1): $(FUZZ_TARGETS:%=$(BUILD)/$(1)/%)
 endef
 
 .SECONDARY:
-FUZZ_LF := -fsanitize=fuzzer-no-link
+# Comparisons are not traced: the event mutator has no use for them and they cost a fifth of the time.
+FUZZ_LF := -fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp
 FUZZ_LL := -fsanitize=fuzzer
 $(eval $(call fuzz_variant,libfuzzer,$(FUZZ_CLANG),$(FUZZ_SAN) $(FUZZ_LF),$(FUZZ_LL),))
 $(eval $(call fuzz_variant,libfuzzer-bugs,$(FUZZ_CLANG),$(FUZZ_SAN) $(FUZZ_LF) -DRS_BUGS,$(FUZZ_LL),))

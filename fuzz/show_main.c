@@ -1,12 +1,15 @@
 /* Shows what an input does: each event, each datagram, each state and each refusal, a line apiece.
  *
- *     show-program FILE ...
+ *     show-program [--pair] FILE ...
  *
+ * Inputs are fuzz_conn's, or with --pair fuzz_pair's.
  * Ends as the fuzz target would: an oracle that breaks is the last line. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fuzz/conn.h"
+#include "fuzz/pair.h"
 #include "harness/decode.h"
 
 enum { MAX_INPUT = 65536 };
@@ -60,27 +63,68 @@ static void show_observed(void *arg, const struct rs_observation *o)
         printf("    %12.6f   timer: %s\n", seconds(t, o->now), rs_timer_name(o->timer));
 }
 
-int main(int argc, char **argv)
+/* ---- Two hosts -------------------------------------------------------------------------- */
+
+static void pair_event(void *arg, int host, const struct input_event *e, rs_time now,
+                       enum rs_state state)
+{
+    printf("%c:  ", 'A' + host);
+    show_event(arg, e, now, state);
+    if (e->ev.kind == SC_FAULT)
+        printf("        %s of the %u. %s from %c\n", sc_fault_name(e->ev.u.fault.action),
+               e->ev.u.fault.nth, sc_class_name(e->ev.u.fault.seg_class),
+               e->ev.u.fault.direction == SC_OUT ? 'A' : 'B');
+}
+
+static void pair_sent(void *arg, int host, const uint8_t *p, size_t len, rs_time now)
+{
+    printf("%c>  ", 'A' + host);
+    show_frame(arg, SC_OUT, p, len, now);
+}
+
+static void pair_arrives(void *arg, int host, const uint8_t *p, size_t len, rs_time now)
+{
+    printf("%c<  ", 'A' + host);
+    show_frame(arg, SC_IN, p, len, now);
+}
+
+static void pair_observed(void *arg, int host, const struct rs_observation *o)
+{
+    printf("%c   ", 'A' + host);
+    show_observed(arg, o);
+}
+
+static void show(const char *path, bool pair)
 {
     static uint8_t octet[MAX_INPUT];
+    struct trace t = { .birth = 1000 * RS_SEC };
+    struct conn_watch watch = { &t, show_event, show_frame, show_observed };
+    struct pair_watch two = { &t, pair_event, pair_sent, pair_arrives, pair_observed };
+    FILE *f = fopen(path, "rb");
 
-    if (argc < 2) {
-        fprintf(stderr, "usage: %s FILE ...\n", argv[0]);
+    if (!f) {
+        perror(path);
+        exit(2);
+    }
+    size_t n = fread(octet, 1, sizeof octet, f);
+    fclose(f);
+    decode_begin(&t.decoder, false);
+    if (pair)
+        pair_run(octet, n, &two);
+    else
+        conn_run(octet, n, &watch);
+}
+
+int main(int argc, char **argv)
+{
+    bool pair = argc > 1 && !strcmp(argv[1], "--pair");
+
+    if (argc < 2 + pair) {
+        fprintf(stderr, "usage: %s [--pair] FILE ...\n", argv[0]);
         return 2;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
-    for (int i = 1; i < argc; i++) {
-        struct trace t = { .n = 0 };
-        struct conn_watch watch = { &t, show_event, show_frame, show_observed };
-        FILE *f = fopen(argv[i], "rb");
-        if (!f) {
-            perror(argv[i]);
-            return 2;
-        }
-        size_t n = fread(octet, 1, sizeof octet, f);
-        fclose(f);
-        decode_begin(&t.decoder, false);
-        conn_run(octet, n, &watch);
-    }
+    for (int i = 1 + pair; i < argc; i++)
+        show(argv[i], pair);
     return 0;
 }

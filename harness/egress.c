@@ -32,6 +32,7 @@ void egress_forget(struct egress *e)
 {
     e->live = e->fin_sent = e->acked = false;
     e->edge_known = false;
+    e->max_wnd = 0;
     e->mss = 0;
     e->has_shift = e->peer_has_shift = false;
     e->peer_shift = 0;
@@ -42,7 +43,7 @@ void egress_forget(struct egress *e)
 
 void egress_event(struct egress *e)
 {
-    e->rst_in = false;
+    e->rst_in = e->other_in = false;
 }
 
 /* ---- To the stack ----------------------------------------------------------------------- */
@@ -90,7 +91,10 @@ static void peer_window(struct egress *e, const struct tcp_seg *seg)
         return;
     e->snd_una = seq_max(e->snd_una, seg->ack);
     e->snd_edge = seg->ack + wnd;
-    e->max_edge = e->edge_known ? seq_max(e->max_edge, e->snd_edge) : e->snd_edge;
+    /* An ACK may count while its window does not (SND.WL1): the largest one may still stand. */
+    e->max_wnd = wnd > e->max_wnd ? wnd : e->max_wnd;
+    e->max_edge = e->edge_known ? seq_max(e->max_edge, e->snd_una + e->max_wnd)
+                                : e->snd_una + e->max_wnd;
     e->edge_known = true;
 }
 
@@ -104,6 +108,11 @@ static void peer_segment(struct egress *e, const struct tcp_seg *seg)
         e->ts_recent = o.ts_val;
     if (seg->flags & TCP_RST)
         return;
+    if (e->learn && seg->flags & TCP_SYN) {
+        e->learn = false;
+        e->irs = e->peer_nxt = e->rcv_nxt = seg->seq;
+        e->rcv_edge = seg->seq + 1;
+    }
     mark(e, seg->seq, len);
     /* A segment may come in over both edges: what lies inside still arrives. */
     if (seq_le(seg->seq, e->rcv_edge) && seq_gt(seg->seq + len, e->peer_nxt))
@@ -122,7 +131,8 @@ void egress_in(struct egress *e, const uint8_t *p, size_t len)
     if (ip4_parse(&ip, p, len) != WIRE_OK || ip.proto != IP_PROTO_TCP ||
         tcp_parse(&seg, ip.payload, ip.payload_len) != WIRE_OK)
         return;
-    e->rst_in = seg.flags & TCP_RST;
+    e->rst_in = e->rst_in || seg.flags & TCP_RST;
+    e->other_in = e->other_in || !(seg.flags & TCP_RST);
     if (seg.src_port == e->remote.port && seg.dst_port == e->local.port &&
         rs_addr_eq(&ip.src, &e->remote.addr) && rs_addr_eq(&ip.dst, &e->local.addr) &&
         tcp_checksum_ok(&ip.src, &ip.dst, ip.payload, ip.payload_len))
@@ -230,7 +240,7 @@ void egress_out(struct egress *e, const uint8_t *p, size_t len)
 
     if (!egress_form(p, len, &e->local.addr, e->mtu, &ip, &seg))
         return;
-    ORACLE(egress_rst_for_rst, !(e->rst_in && seg.flags & TCP_RST), "RST in answer to a RST");
+    ORACLE(egress_rst_for_rst, !(e->rst_in && !e->other_in && seg.flags & TCP_RST), "RST in answer to a RST");
     if (seg.src_port != e->local.port || seg.dst_port != e->remote.port ||
         !rs_addr_eq(&ip.dst, &e->remote.addr) || seg.flags & TCP_RST)
         return;

@@ -36,12 +36,15 @@ struct egress {
     uint32_t peer_nxt; /* one past the highest number sent inside the window */
     uint32_t snd_una, snd_edge;
     uint32_t max_edge; /* the furthest right edge any reading allows */
+    uint32_t max_wnd;  /* the largest window offered */
     bool edge_known;
     uint32_t ts_recent;
     uint32_t mss;      /* the largest that the peer's SYNs allow */
     uint8_t peer_shift;
     bool peer_has_shift;
-    bool rst_in;       /* the frame being answered is a RST */
+    bool learn;        /* irs is the number of the first SYN to come in */
+    bool rst_in;       /* a RST came in since the event began, */
+    bool other_in;     /* and something else, which a RST may answer */
     uint32_t got_end;  /* bits of `got` in use */
     uint64_t got[EGRESS_SPAN / 64];
 };
