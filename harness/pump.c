@@ -18,7 +18,7 @@ rs_time pump_now(void)
 void pump_init(struct pump *p, struct rs_host *host, int fd, enum rs_link link,
                const struct fault_rates rates[2])
 {
-    *p = (struct pump){ .host = host, .fd = fd };
+    *p = (struct pump){ .host = host, .fd = fd, .batch = BATCH };
     p->buf = malloc(PUMP_FRAME_MAX);
     if (!p->buf)
         abort();
@@ -84,8 +84,8 @@ static bool from_host(struct pump *p, rs_time now)
 
 static bool from_kernel(struct pump *p, rs_time now)
 {
-    int n = 0;
-    for (; n < BATCH && !p->error; n++) {
+    unsigned n = 0;
+    for (; n < p->batch && !p->error; n++) {
         ssize_t len = read(p->fd, p->buf, PUMP_FRAME_MAX);
         if (len < 0 && errno != EAGAIN && errno != EINTR)
             p->error = errno;
@@ -98,13 +98,14 @@ static bool from_kernel(struct pump *p, rs_time now)
 
 static bool from_link(struct pump *p, enum pump_dir dir, rs_time now)
 {
-    bool any = false;
-    size_t len;
-    while (p->link[dir].first && (len = fault_pop(&p->link[dir], p->buf, PUMP_FRAME_MAX, now)) > 0) {
+    unsigned n = 0, most = dir == PUMP_TO_HOST ? p->batch : BATCH;
+    for (; n < most && p->link[dir].first; n++) {
+        size_t len = fault_pop(&p->link[dir], p->buf, PUMP_FRAME_MAX, now);
+        if (len == 0)
+            break;
         deliver(p, dir, p->buf, len, now);
-        any = true;
     }
-    return any;
+    return n > 0;
 }
 
 bool pump_work(struct pump *p)

@@ -38,6 +38,7 @@ struct pump {
     int fd; /* the device, non-blocking; the caller's */
     struct fault_link link[2]; /* by enum pump_dir */
     struct pump_watch watch;
+    unsigned batch; /* frames given to the host before it is asked for its own; 64 unless set */
     uint64_t frames[2], octets[2]; /* delivered */
     int error; /* the device failed: an errno; nothing moves any more */
     uint8_t *buf;

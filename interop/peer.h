@@ -45,9 +45,14 @@ const char *peer_error_name(int error);
 struct host_peer {
     struct peer peer;
     struct rs_host *host;
-    int handle[PEER_CONNS];
+    int handle[PEER_CONNS]; /* -1: the user has none */
+    int known[PEER_CONNS];  /* the latest handle, even when the user let go of it */
+    enum rs_state seen[PEER_CONNS]; /* the state the host last told of */
 };
 void host_peer_init(struct host_peer *, struct rs_host *);
+/* For the host's observer: a connection is in this state now.  Returns the case's number of it, or
+ * PEER_CONNS for one that is not the case's. */
+unsigned host_peer_observe(struct host_peer *, int handle, enum rs_state);
 
 /* The kernel of the namespace the process is in. */
 struct kernel_peer {
@@ -57,6 +62,7 @@ struct kernel_peer {
     int fd[PEER_CONNS];
     bool connecting[PEER_CONNS];
     bool no_delay; /* Nagle's algorithm is off for connections opened from now on */
+    bool no_quickack; /* they wait with their ACKs from the start */
 };
 /* 0 or a negative errno. */
 int kernel_peer_init(struct kernel_peer *);

@@ -11,7 +11,7 @@ static int keep(struct peer *p, unsigned conn, int handle)
 {
     if (handle < 0)
         return handle;
-    host_of(p)->handle[conn] = handle;
+    host_of(p)->handle[conn] = host_of(p)->known[conn] = handle;
     return 0;
 }
 
@@ -54,8 +54,7 @@ static int host_abort(struct peer *p, unsigned conn)
     return rc;
 }
 
-/* What a released connection does afterwards is still its state: the handle is found again by its
- * four-tuple. */
+/* What a released connection does afterwards is still its state: the observer goes on telling. */
 static int host_release(struct peer *p, unsigned conn)
 {
     struct host_peer *h = host_of(p);
@@ -64,31 +63,30 @@ static int host_release(struct peer *p, unsigned conn)
     return rc;
 }
 
-struct search {
-    struct peer *p;
-    unsigned conn;
-    enum rs_state state;
-};
-
-static void match_tuple(void *arg, int handle)
-{
-    struct search *s = arg;
-    struct rs_status status;
-    if (rs_status(host_of(s->p)->host, handle, &status) == 0 &&
-        status.local.port == s->p->local[s->conn].port &&
-        status.remote.port == s->p->remote[s->conn].port)
-        s->state = status.state;
-}
-
 static enum rs_state host_state(struct peer *p, unsigned conn)
 {
     struct host_peer *h = host_of(p);
     struct rs_status status;
-    if (h->handle[conn] >= 0)
-        return rs_status(h->host, h->handle[conn], &status) == 0 ? status.state : RS_CLOSED;
-    struct search s = { .p = p, .conn = conn, .state = RS_CLOSED };
-    rs_each(h->host, match_tuple, &s);
-    return s.state;
+    if (h->handle[conn] < 0)
+        return h->seen[conn];
+    return rs_status(h->host, h->handle[conn], &status) == 0 ? status.state : RS_CLOSED;
+}
+
+unsigned host_peer_observe(struct host_peer *h, int handle, enum rs_state state)
+{
+    struct rs_status status;
+    unsigned conn = 0;
+    while (conn < PEER_CONNS && h->known[conn] != handle)
+        conn++;
+    if (conn == PEER_CONNS && rs_status(h->host, handle, &status) == 0) {
+        /* The call that opens it has not returned yet: its port tells. */
+        conn = 0;
+        while (conn < PEER_CONNS && h->peer.local[conn].port != status.local.port)
+            conn++;
+    }
+    if (conn < PEER_CONNS)
+        h->seen[conn] = state;
+    return conn;
 }
 
 static unsigned host_sleep_on(struct peer *p, unsigned conn, bool sending, struct pollfd *fds)
@@ -118,5 +116,5 @@ void host_peer_init(struct host_peer *h, struct rs_host *host)
     h->peer.ops = &host_ops;
     h->host = host;
     for (unsigned i = 0; i < PEER_CONNS; i++)
-        h->handle[i] = -1;
+        h->handle[i] = h->known[i] = -1;
 }

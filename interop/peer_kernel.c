@@ -111,6 +111,9 @@ static int accepted(struct kernel_peer *k, unsigned conn)
     close(k->listener[conn]);
     k->listener[conn] = -1;
     k->fd[conn] = fd;
+    int zero = 0;
+    if (k->no_quickack)
+        setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &zero, sizeof zero);
     return fd;
 }
 

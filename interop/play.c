@@ -49,6 +49,14 @@ enum trace_end play_end_of(const struct play *p, char actor)
     }
 }
 
+/* Segments that are judged one by one are also given to refstack one by one: which of them share an
+ * ACK must not depend on how many the kernel had ready. */
+void play_wire_any(struct play *p, bool any)
+{
+    p->wire.any = any;
+    p->pump.batch = any ? 64 : 1;
+}
+
 /* How much later than asked the process ran again: a busy machine makes timers fire that would
  * not otherwise, and whoever judges the case wants to know. */
 static void note_stall(struct play *p, rs_time before, rs_time due)
@@ -77,8 +85,10 @@ bool play_until(struct play *p, bool (*done)(struct play *, const void *), const
         if (done(p, arg) || p->failed)
             return !p->failed;
         rs_time before = pump_now();
-        bool any = pump_work(&p->pump);
-        any |= play_flows_work(p);
+        /* Applications first: they answer what has come before the stack acknowledges it. */
+        bool any = play_flows_work(p);
+        if (!any)
+            any = pump_work(&p->pump);
         note_stall(p, before, before);
         if (p->pump.error)
             return play_fail(p, "the tap device failed: %s", strerror(p->pump.error));
@@ -108,6 +118,7 @@ static bool kernel_settings(const struct play_config *c, struct ns_error *error)
         { "net.ipv4.tcp_congestion_control", "reno" },
         { "net.ipv4.tcp_early_retrans", "0" },
         { "net.ipv4.tcp_no_metrics_save", "1" },
+        { "net.ipv4.tcp_rfc1337", "1" }, /* old segments met by RST do not end TIME-WAIT */
         { "net.ipv4.tcp_timestamps", c->no_timestamps ? "0" : "1" },
         { "net.ipv4.tcp_sack", c->no_sack ? "0" : "1" },
         { "net.ipv4.tcp_window_scaling", c->no_wscale ? "0" : "1" },
@@ -137,6 +148,7 @@ static bool make_link(struct play *p)
         return machine_cannot(p, &error);
     int rc = kernel_peer_init(&p->kernel);
     p->kernel.no_delay = !host->tcp.nagle;
+    p->kernel.no_quickack = p->config.no_quickack;
     if (rc < 0) {
         ns_fail(&error, 77, "cannot ask the kernel for its TCP states over sock_diag: %s",
                 strerror(-rc));
@@ -181,7 +193,7 @@ static void make_ends(struct play *p)
 static bool any_segment(struct play *p, const void *arg)
 {
     (void)arg;
-    return p->wire.n > 0;
+    return wire_skip_updates(&p->wire);
 }
 
 /* What the script did not expect must not have happened. */
@@ -238,6 +250,7 @@ bool play_case(struct play *p, const struct script *script, const char *source, 
     pump_init(&p->pump, p->host, p->device, config->host.link, config->rates);
     p->pump.watch = play_watch;
     p->pump.watch.arg = p;
+    play_wire_any(p, false);
     play_script(p);
     pump_free(&p->pump);
     kernel_peer_free(&p->kernel);

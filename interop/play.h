@@ -24,6 +24,7 @@ struct play_config {
     bool slow;                   /* takes a minute: only run when asked for */
     bool no_timestamps, no_sack, no_wscale; /* the kernel's options */
     uint32_t kernel_rcv_buf;     /* 0: the kernel's default */
+    bool no_quickack;            /* the kernel waits with its ACKs from the start */
 };
 
 void play_config_default(struct play_config *);
@@ -83,6 +84,8 @@ bool play_case(struct play *, const struct script *, const char *source, bool sw
 /* The first failure is kept; returns false. */
 bool play_fail(struct play *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 enum trace_end play_end_of(const struct play *, char actor);
+/* Whether segments are not judged from here on. */
+void play_wire_any(struct play *, bool any);
 /* Moves frames and streams until done says so or the time has come; whether done said so. */
 bool play_until(struct play *, bool (*done)(struct play *, const void *), const void *arg,
                 rs_time deadline);

@@ -169,6 +169,7 @@ static int set_own(struct play_config *c, const char *name, const char *value)
     bool *kernel = strcmp(name, "kernel-sack") == 0         ? &c->no_sack
                    : strcmp(name, "kernel-timestamps") == 0 ? &c->no_timestamps
                    : strcmp(name, "kernel-wscale") == 0     ? &c->no_wscale
+                   : strcmp(name, "kernel-quickack") == 0   ? &c->no_quickack
                                                             : NULL;
     if (!kernel)
         return -1;

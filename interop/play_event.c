@@ -47,10 +47,20 @@ static void pass_time(struct play *p, rs_time until)
 
 /* ---- Segments --------------------------------------------------------------------------- */
 
+/* What came next, window updates that the script does not ask for aside. */
+struct awaited {
+    enum trace_end from;
+    unsigned conn;
+    const struct sc_segment *seg; /* NULL: silence is expected */
+};
+
 static bool has_segment(struct play *p, const void *arg)
 {
-    (void)arg;
-    return p->wire.n > 0;
+    const struct awaited *a = arg;
+    char why[WIRE_TEXT];
+    if (p->wire.n && a->seg && wire_match(wire_peek(&p->wire), a->from, a->conn, a->seg, why))
+        return true;
+    return wire_skip_updates(&p->wire);
 }
 
 static unsigned conn_of(const struct play *p, enum trace_end from, const struct sc_packet *e)
@@ -89,8 +99,9 @@ static bool expect_packet(struct play *p, const struct sc_event *e)
     enum trace_end from = play_end_of(p, packet->from);
     unsigned conn = conn_of(p, from, packet);
     char why[WIRE_TEXT];
+    const struct awaited awaited = { from, conn, &packet->seg };
     rs_time base = p->last, least = earliest(p, e);
-    if (!play_until(p, has_segment, NULL, latest(p, e) + p->config.patience)) {
+    if (!play_until(p, has_segment, &awaited, latest(p, e) + p->config.patience)) {
         source_line(p, p->line, why);
         return play_fail(p, "no segment was sent within %.1f s; expected \"%s\"",
                          (double)(pump_now() - base) / 1e6, why);
@@ -112,8 +123,9 @@ static bool expect_packet(struct play *p, const struct sc_event *e)
 
 static bool expect_silence(struct play *p, const struct sc_event *e)
 {
+    const struct awaited nothing = { .seg = NULL };
     rs_time until = latest(p, e);
-    bool sent = play_until(p, has_segment, NULL, until);
+    bool sent = play_until(p, has_segment, &nothing, until);
     p->last = until;
     return !sent || mismatch(p, wire_peek(&p->wire), "silence was expected");
 }
@@ -324,7 +336,7 @@ static bool configure(struct play *p, const struct sc_event *e)
 {
     for (const struct sc_pair *pair = e->u.pair; pair; pair = pair->next)
         if (strcmp(pair->name, "wire") == 0)
-            p->wire.any = pair->value && strcmp(pair->value, "any") == 0;
+            play_wire_any(p, pair->value && strcmp(pair->value, "any") == 0);
     return true;
 }
 

@@ -79,6 +79,7 @@ static bool receive_some(struct play *p, enum trace_end end, unsigned conn)
             f->error = n;
         if (n == 0)
             f->eof = true;
+        any |= f->eof || f->error;
         if (n <= 0)
             break;
         any = true;

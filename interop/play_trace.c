@@ -141,11 +141,8 @@ const struct pump_watch play_watch = { .sent = on_sent, .delivered = on_delivere
 void play_observe(void *arg, const struct rs_observation *o)
 {
     struct play *p = arg;
-    struct rs_status status;
     if (o->what == RS_OBS_STATE && o->conn >= 0) {
-        unsigned conn = rs_status(p->host, o->conn, &status) == 0
-                            ? conn_of_port(p, status.local.port)
-                            : PEER_CONNS;
+        unsigned conn = host_peer_observe(&p->refstack, o->conn, o->to);
         if (conn < PEER_CONNS)
             pass_state(p, END_A, conn, o->to);
     }

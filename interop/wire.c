@@ -14,7 +14,7 @@ static bool pure_ack(const struct tcp_seg *seg)
 static bool window_update(const struct wire *w, enum trace_end from, unsigned conn,
                           const struct tcp_seg *seg)
 {
-    return pure_ack(seg) && w->flow[conn][from].acked && w->flow[conn][from].seq == seg->seq &&
+    return pure_ack(seg) && !w->flow[conn][from].syn && w->flow[conn][from].acked && w->flow[conn][from].seq == seg->seq &&
            w->flow[conn][from].ack == seg->ack && w->flow[conn][from].wnd != seg->wnd;
 }
 
@@ -31,7 +31,8 @@ void wire_note(struct wire *w, enum trace_end from, unsigned conn, const struct 
     w->flow[conn][from].seq = seg->seq + tcp_seg_len(seg);
     w->flow[conn][from].ack = seg->ack;
     w->flow[conn][from].wnd = seg->wnd;
-    if (w->any || update)
+    w->flow[conn][from].syn = (seg->flags & TCP_SYN) != 0; /* whose window is not scaled */
+    if (w->any)
         return;
     if (w->n == WIRE_QUEUE) {
         w->overflow = true;
@@ -39,7 +40,8 @@ void wire_note(struct wire *w, enum trace_end from, unsigned conn, const struct 
     }
     struct wire_segment *s = &w->queue[(w->first + w->n++) % WIRE_QUEUE];
     *s = (struct wire_segment){ .from = from, .conn = conn, .at = at, .flags = seg->flags,
-                                .wnd = seg->wnd, .up = seg->up, .text_len = seg->text_len, .row = w->next_row };
+                                .wnd = seg->wnd, .up = seg->up, .text_len = seg->text_len, .row = w->next_row,
+                                .update = update };
     /* An end that never sent a SYN (a closed port's RST) has no initial number: absolute then. */
     s->seq = seg->seq - (w->flow[conn][from].known ? w->flow[conn][from].isn : 0);
     if (seg->flags & TCP_ACK)
@@ -51,6 +53,13 @@ void wire_note(struct wire *w, enum trace_end from, unsigned conn, const struct 
 const struct wire_segment *wire_peek(const struct wire *w)
 {
     return w->n ? &w->queue[w->first] : NULL;
+}
+
+bool wire_skip_updates(struct wire *w)
+{
+    while (w->n && w->queue[w->first].update)
+        wire_take(w);
+    return w->n > 0;
 }
 
 void wire_take(struct wire *w)

@@ -23,7 +23,8 @@ struct wire_segment {
     uint16_t flags, wnd, up;
     uint32_t seq, ack, text_len;
     uint8_t opt_len, opt[TCP_OPT_MAX];
-    size_t row; /* of the trace */
+    size_t row;  /* of the trace */
+    bool update; /* may only tell of a new window: the script need not expect it */
 };
 
 enum { WIRE_QUEUE = 512 };
@@ -33,7 +34,7 @@ struct wire {
     struct {
         bool known;
         uint32_t isn;
-        bool acked; /* the three below are of the last segment sent */
+        bool syn, acked; /* these and those below are of the last segment sent */
         uint32_t seq, ack;
         uint16_t wnd;
     } flow[PEER_CONNS][2];
@@ -47,6 +48,9 @@ struct wire {
 void wire_note(struct wire *, enum trace_end from, unsigned conn, const struct tcp_seg *, rs_time);
 /* The oldest segment the script has not expected yet, or NULL. */
 const struct wire_segment *wire_peek(const struct wire *);
+/* Takes away window updates up to the next segment that the script must expect; whether there is
+ * one. */
+bool wire_skip_updates(struct wire *);
 void wire_take(struct wire *);
 
 enum { WIRE_TEXT = 256 };
