@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "harness/clock.h"
 #include "harness/cmd.h"
 #include "harness/report.h"
 #include "harness/triage.h"
@@ -195,6 +196,7 @@ static int finish(struct triage *t, struct triage_finding *f, uint8_t *copy)
 {
     char path[1024];
     struct triage_program program = program_of(t, f->target, path);
+    uint64_t began = clock_us();
     minimise(t, f, copy);
     triage_name(f);
     struct result_case *c = result_case(t->result, "triage", f->name, f->target, 0);
@@ -214,7 +216,9 @@ static int finish(struct triage *t, struct triage_finding *f, uint8_t *copy)
                             f->name);
     r->inputs = f->n_paths;
     r->planted = program.bug ? result_text("%s", program.bug) : NULL;
-    return triage_bundle(&program, f, t->o->out, c);
+    int status = triage_bundle(&program, f, t->o->out, c);
+    c->seconds = (double)(clock_us() - began) * 1e-6;
+    return status;
 }
 
 static int by_signature(const void *a, const void *b)
@@ -297,6 +301,7 @@ static int triage_all(struct triage *t)
 {
     if (!collect(t))
         return EXIT_USAGE;
+    uint64_t began = clock_us();
     int status = judge_all(t) ? EXIT_UNSUPPORTED : 0;
     if (!status && finish_all(t))
         status = EXIT_USAGE;
@@ -304,6 +309,7 @@ static int triage_all(struct triage *t)
         printf("%zu input%s, %zu finding%s\n", t->files.n, t->files.n == 1 ? "" : "s", t->n_found,
                t->n_found == 1 ? "" : "s");
         status = t->n_found ? EXIT_FINDINGS : EXIT_AS_EXPECTED;
+        t->result->seconds = (double)(clock_us() - began) * 1e-6;
         if (report_write(t->result, &t->o->paths))
             status = EXIT_USAGE;
     }

@@ -1,7 +1,23 @@
 #include "harness/report.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+void report_base(const char *path, char *base, size_t cap)
+{
+    size_t n = 0;
+    char here[1024];
+    base[0] = '\0';
+    if (path[0] == '/' || strstr(path, "..")) {
+        snprintf(base, cap, "%s/", getcwd(here, sizeof here) ? here : ".");
+        return;
+    }
+    for (const char *p = path; (p = strchr(p, '/')) != NULL; p++)
+        if (p[1] != '/' && !(p > path && p[-1] == '.' && (p - 1 == path || p[-2] == '/')))
+            n += (size_t)snprintf(base + n, n < cap ? cap - n : 0, "../");
+}
 
 static int write_one(const struct result *r, const char *path,
                      int (*writer)(const struct result *, FILE *))
@@ -28,8 +44,14 @@ static int write_one(const struct result *r, const char *path,
     return status;
 }
 
-int report_write(const struct result *r, const struct report_paths *paths)
+int report_write(struct result *r, const struct report_paths *paths)
 {
+    char base[1024];
+    if (paths->html) {
+        report_base(paths->html, base, sizeof base);
+        free(r->base);
+        r->base = result_text("%s", base);
+    }
     int json = write_one(r, paths->json, report_json);
     int junit = write_one(r, paths->junit, report_junit);
     int html = write_one(r, paths->html, report_html);

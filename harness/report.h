@@ -33,6 +33,9 @@ int tap_end(struct tap *, const struct result *);
 int report_json(const struct result *, FILE *);
 int report_junit(const struct result *, FILE *);
 int report_html(const struct result *, FILE *);
+/* The way back from a report at `path` to where relative paths start, "../" a folder; written into
+ * base.  An absolute path, or one with "..", has none: base is then that start itself, absolute. */
+void report_base(const char *path, char *base, size_t cap);
 
 /* Reads what report_json wrote.  NULL, with one sentence in err, for anything else. */
 struct result *report_read(FILE *, const char *name, char *err, size_t cap);
@@ -44,6 +47,6 @@ struct report_paths {
     const char *html;
 };
 /* Writes all that are asked for.  0, or -1 after one sentence on stderr. */
-int report_write(const struct result *, const struct report_paths *);
+int report_write(struct result *, const struct report_paths *);
 
 #endif

@@ -14,17 +14,19 @@ static void put_term(FILE *out, const char *term, const char *text)
     fputs("</dd>\n", out);
 }
 
-/* A file of the run, as a link where a browser can follow it. */
-static void put_path(FILE *out, const char *path)
+/* A file of the run, as a link that a browser can follow from where the page lies. */
+static void put_path(FILE *out, const struct result *r, const char *path)
 {
     fputs("<a href=\"", out);
+    if (path[0] != '/')
+        xml_text(out, r->base);
     xml_text(out, path);
     fputs("\"><code>", out);
     xml_text(out, path);
     fputs("</code></a>", out);
 }
 
-static void put_facts(FILE *out, const struct result_case *c)
+static void put_facts(FILE *out, const struct result *r, const struct result_case *c)
 {
     fputs("<dl>\n", out);
     put_term(out, "script", c->file);
@@ -41,14 +43,15 @@ static void put_facts(FILE *out, const struct result_case *c)
         fputs("<dt>", out);
         xml_text(out, c->artefact[i].kind);
         fputs("</dt><dd>", out);
-        put_path(out, c->artefact[i].path);
+        put_path(out, r, c->artefact[i].path);
         fputs("</dd>\n", out);
     }
     fputs("</dl>\n", out);
 }
 
-static void put_case(FILE *out, const struct result_case *c, size_t i)
+static void put_case(FILE *out, const struct result *r, size_t i)
 {
+    const struct result_case *c = r->cases[i];
     bool bad = c->verdict == VERDICT_FAIL || c->verdict == VERDICT_ERROR;
     fprintf(out, "<details class=\"case\" id=\"case-%zu\" data-name=\"", i);
     xml_text(out, c->name);
@@ -66,7 +69,7 @@ static void put_case(FILE *out, const struct result_case *c, size_t i)
         xml_text(out, c->reason);
         fputs("</pre>\n", out);
     }
-    put_facts(out, c);
+    put_facts(out, r, c);
     if (c->n_rows) {
         fputs("<div class=\"scroll\">", out);
         ladder_svg(out, c);
@@ -87,7 +90,7 @@ void page_cases(FILE *out, const struct result *r)
           "placeholder=\"Filter by name\" aria-label=\"Filter by name\"><label><input "
           "type=\"checkbox\"> only what failed</label></div>\n", out);
     for (size_t i = 0; i < r->n_cases; i++)
-        put_case(out, r->cases[i], i);
+        put_case(out, r, i);
     fputs("</section>\n", out);
 }
 
@@ -140,7 +143,7 @@ void page_fuzz(FILE *out, const struct result *r)
 
 /* ---- Findings --------------------------------------------------------------------------- */
 
-static void put_finding(FILE *out, const struct result_finding *f)
+static void put_finding(FILE *out, const struct result *r, const struct result_finding *f)
 {
     fputs("<div class=\"finding\"><h3>", out);
     if (f->planted)
@@ -163,7 +166,7 @@ static void put_finding(FILE *out, const struct result_finding *f)
     }
     if (f->bundle) {
         fputs("<dt>bundle</dt><dd>", out);
-        put_path(out, f->bundle);
+        put_path(out, r, f->bundle);
         fputs("</dd>\n", out);
     }
     if (f->replay) {
@@ -180,6 +183,6 @@ void page_findings(FILE *out, const struct result *r)
         return;
     fputs("<section id=\"findings\"><h2>Findings</h2>\n", out);
     for (size_t i = 0; i < r->n_findings; i++)
-        put_finding(out, &r->finding[i]);
+        put_finding(out, r, &r->finding[i]);
     fputs("</section>\n", out);
 }

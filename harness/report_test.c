@@ -210,6 +210,31 @@ static void the_page_is_balanced_and_fetches_nothing(void **state)
     result_free(r);
 }
 
+static void links_lead_from_the_page_to_where_paths_start(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        { "x.html", "" },
+        { "./x.html", "" },
+        { "build/report/index.html", "../../" },
+        { "build//report/./index.html", "../../" },
+    };
+    char base[256];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        report_base(rows[i][0], base, sizeof base);
+        assert_string_equal(base, rows[i][1]);
+    }
+    report_base("../x.html", base, sizeof base);
+    assert_int_equal(base[0], '/');
+
+    struct result *r = sample();
+    r->base = result_text("../../");
+    char *text = written(r, report_html);
+    assert_non_null(strstr(text, "<a href=\"../../x.pcapng\"><code>x.pcapng</code></a>"));
+    free(text);
+    result_free(r);
+}
+
 static void an_empty_run_still_makes_every_report(void **state)
 {
     (void)state;
@@ -307,6 +332,7 @@ int main(void)
         cmocka_unit_test(what_is_no_result_is_refused_with_its_place),
         cmocka_unit_test(junit_is_balanced_and_counts_each_outcome),
         cmocka_unit_test(the_page_is_balanced_and_fetches_nothing),
+        cmocka_unit_test(links_lead_from_the_page_to_where_paths_start),
         cmocka_unit_test(an_empty_run_still_makes_every_report),
         cmocka_unit_test(the_state_diagram_adds_the_traces_to_the_counts),
         cmocka_unit_test(tap_names_every_case_and_directs_what_is_expected),

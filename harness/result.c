@@ -312,6 +312,7 @@ static void free_shell(struct result *r)
     free(r->title);
     free(r->machine);
     free(r->started);
+    free(r->base);
     free(r->cases);
     free(r->fuzz);
     free(r->finding);

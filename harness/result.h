@@ -143,6 +143,7 @@ struct result {
     char *title;   /* "tcprig run" and its arguments */
     char *machine; /* uname -srm */
     char *started; /* UTC, RFC 3339; NULL when the run is to be reproducible */
+    char *base; /* what the page's links put before relative paths; NULL: nothing */
     double seconds;
     struct result_case **cases;
     size_t n_cases;
