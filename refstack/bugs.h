@@ -4,7 +4,8 @@
  * there the variable below chooses one at run time, so that one build serves for all.  In every
  * other build BUG(x) is the constant false and the code behind it is gone.
  *
- * X(NAME, "text", class): class is semantic, liveness, memory, resource or leak. */
+ * X(NAME, "text", class): class is semantic, liveness, memory, resource or leak (of
+ * information). */
 #ifndef REFSTACK_BUGS_H
 #define REFSTACK_BUGS_H
 
@@ -30,7 +31,72 @@
     X(URGENT_POINTER_TRUSTED, "text up to the urgent pointer is read unchecked", memory)          \
     X(ACK_OF_ACK, "every out-of-window ACK is answered without limit", liveness)                  \
     X(CHECKSUM_IGNORED, "the TCP checksum is not verified", semantic)                             \
-    X(RETRANSMIT_WRONG_OCTETS, "a retransmission starts one octet late in the queue", semantic)
+    X(RETRANSMIT_WRONG_OCTETS, "a retransmission starts one octet late in the queue", semantic) \
+    X(SYN_NOT_COUNTED, "SYN and FIN are left out of SEG.LEN in the acceptability test", semantic) \
+    X(OUT_OF_WINDOW_SILENT, "a segment outside the window is not answered", liveness) \
+    X(RST_OUT_OF_WINDOW_ANSWERED, "an RST outside the window is answered by an ACK", semantic) \
+    X(RST_ANSWERED, "an RST for no connection is answered by an RST", semantic) \
+    X(RST_FOR_ACK_FROM_ZERO, "the RST that answers an ACK has SEQ 0", semantic) \
+    X(RST_ACK_SHORT, "the RST that answers a SYN or FIN does not acknowledge it", semantic) \
+    X(SIMULTANEOUS_OPEN_SEQ, "the SYN,ACK of a simultaneous open has SEQ ISS + 1", semantic) \
+    X(PASSIVE_FORGOTTEN, "an RST in SYN-RECEIVED ends a passive OPEN", semantic) \
+    X(WINDOW_UNSCALED, "SND.WND is taken without its scale", liveness) \
+    X(WINDOW_16_BITS, "a scaled window is cut to 16 bits", liveness) \
+    X(SYN_WINDOW_SCALED, "the window of a SYN,ACK is scaled", semantic) \
+    X(TS_ECHO_LATEST, "the TSval echoed is the latest seen, in order or not", semantic) \
+    X(PAWS_OFF, "old timestamps are not refused", semantic) \
+    X(PAWS_ON_RST, "an RST is subject to PAWS", semantic) \
+    X(SACK_SORTED, "SACK blocks are in order of number, not of arrival", semantic) \
+    X(DSACK_REPEATED, "a duplicate is reported on every ACK from then on", semantic) \
+    X(SACK_UNCHECKED, "SACK blocks beyond SND.NXT are believed", semantic) \
+    X(SACK_RENEGED, "octets once SACKed are never sent again", liveness) \
+    X(RTO_NO_BACKOFF, "the retransmission timeout does not double", semantic) \
+    X(RTO_FLOOR_IGNORED, "the retransmission timeout has no floor", semantic) \
+    X(KARN_IGNORED, "a retransmitted segment gives a round-trip sample", semantic) \
+    X(RTTVAR_AFTER_SRTT, "RTTVAR is computed from the new SRTT", semantic) \
+    X(CWND_KEPT_ON_RTO, "a retransmission timeout leaves cwnd as it is", semantic) \
+    X(CWND_PER_ACK,   \
+      "every ACK opens cwnd by a segment, however little it acknowledges", semantic) \
+    X(CWND_IGNORED, "what is sent is not limited by cwnd", semantic) \
+    X(NO_FAST_RETRANSMIT, "three duplicate ACKs do nothing", semantic) \
+    X(RETRANSMIT_BURST, "a retransmission timeout sends the whole queue again", semantic) \
+    X(NAGLE_IGNORED, "small segments go out while octets are unacknowledged", semantic) \
+    X(SENDER_SILLY_WINDOW, "whatever fits a small window is sent into it", semantic) \
+    X(RECEIVER_SILLY_WINDOW, "the right edge moves for every octet read", semantic) \
+    X(WINDOW_SHRINKS, "the right edge moves back when text is not read", semantic) \
+    X(DELAYED_ACK_NEVER, "an ACK that was delayed is forgotten", liveness) \
+    X(ACK_DELAYED_ALWAYS, "the second full segment is not acknowledged at once", semantic) \
+    X(FIN_BEFORE_TEXT, "the text of a segment with FIN is dropped", semantic) \
+    X(FIN_TRIMMED, "the FIN of a partly old segment is ignored", liveness) \
+    X(CLOSE_DROPS_QUEUE, "CLOSE sends the FIN before the text queued", semantic) \
+    X(TIME_WAIT_SHORT, "TIME-WAIT lasts one MSL", semantic) \
+    X(TIME_WAIT_FOREVER, "TIME-WAIT never ends", resource) \
+    X(FIN_NOT_RETRANSMITTED, "a lost FIN is not sent again", liveness) \
+    X(PERSIST_NO_BACKOFF, "window probes do not slow down", semantic) \
+    X(PROBED_TO_DEATH, "a peer that answers window probes is given up after R2", semantic) \
+    X(KEEPALIVE_KILLS, "one unanswered keep-alive ends the connection", semantic) \
+    X(KEEPALIVE_ALWAYS, "keep-alive is on unasked", semantic) \
+    X(URGENT_OFF_BY_ONE, "the urgent pointer names the last urgent octet", semantic) \
+    X(MSS_IGNORES_OPTIONS, "options are not counted against the MSS", semantic) \
+    X(MSS_UNBOUNDED, "an MSS smaller than the options is accepted", memory) \
+    X(PUSH_MISSING, "PSH is never set", semantic) \
+    X(ICMP_UNCHECKED, "an ICMP error need not quote octets in flight", semantic) \
+    X(ICMP_ABORTS, "a hard ICMP error ends a synchronized connection", semantic) \
+    X(BACKLOG_LEAK, "a reset connection still counts in its listener's backlog", resource) \
+    X(FIN_WAIT_2_ORPHAN, "FIN-WAIT-2 lasts for ever after the user let go", resource) \
+    X(RELEASE_HIDES_LOSS, "unread text at release ends in FIN, not RST", semantic) \
+    X(CHALLENGE_GLOBAL, "challenge ACKs are counted for all connections together", leak) \
+    X(ISS_PREDICTABLE, "the initial sequence number is the clock alone", leak) \
+    X(PORTS_IN_ORDER, "ephemeral ports are given out in order", leak) \
+    X(PROBE_STALE_OCTET, "a window probe carries an octet of the page, not of the queue", leak) \
+    X(ECN_ECHO_STUCK, "ECE does not end with CWR", semantic) \
+    X(SYN_COOKIE_ANY, "any ACK for a listener passes for a SYN cookie", semantic) \
+    X(FASTOPEN_ANY, "any fast-open cookie lets text in", semantic) \
+    X(OLD_ACK_ACCEPTED, "ACKs however old are accepted with their text", semantic) \
+    X(SYN_RESETS, "a SYN in the window resets the connection", semantic) \
+    X(RECEIVE_QUEUE_SHORT, "the last octet of a page is copied from the page behind it", memory) \
+    X(REASSEMBLY_UNBOUNDED, "blocks are added past the end of their page", memory) \
+    X(ACCEPT_TWICE, "a connection accepted stays in the listener's queue", resource)
 
 #ifdef RS_BUGS
 enum rs_bug {

@@ -60,6 +60,10 @@ void cc_on_ack(struct rs_host *h, struct tcb *t, uint32_t acked, uint32_t flight
 {
     static const uint32_t limit = 1u << 30;
 
+    if (BUG(CWND_PER_ACK)) {
+        t->cwnd += t->smss;
+        return;
+    }
     if (flight_before < t->cwnd / 2)
         return;
     if (t->cwnd < t->ssthresh)

@@ -31,7 +31,7 @@ void ecn_on_segment(struct tcb *t, const struct tcp_seg *seg, const struct datag
 {
     if (!t->ecn_on)
         return;
-    if (seg->flags & TCP_CWR)
+    if ((seg->flags & TCP_CWR) && !BUG(ECN_ECHO_STUCK))
         t->ecn_echo = false;
     if ((d->tos & ECN_MASK) == CE)
         t->ecn_echo = true;

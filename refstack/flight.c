@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "refstack/bugs.h"
 #include "refstack/seq.h"
 
 struct list {
@@ -182,7 +183,8 @@ void flight_lose_all(struct pool *p, struct flight *f)
     if (!l)
         return;
     for (uint32_t i = 0; i < l->n; i++)
-        l->rec[i].flags = FLIGHT_LOST | FLIGHT_RESENT;
+        if (!BUG(SACK_RENEGED) || !(l->rec[i].flags & FLIGHT_SACKED))
+            l->rec[i].flags = FLIGHT_LOST | FLIGHT_RESENT;
     compact(l);
 }
 

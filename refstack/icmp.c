@@ -94,14 +94,14 @@ void icmp_error_for_tcp(struct rs_host *h, const struct icmp_msg *m)
         return;
     }
     struct tcb *t = tcb_find(h, &local, &remote);
-    if (!t || !seq_in(seq, t->snd_una, t->snd_nxt - t->snd_una)) {
+    if (!t || (!seq_in(seq, t->snd_una, t->snd_nxt - t->snd_una) && !BUG(ICMP_UNCHECKED))) {
         judged(h, t, NULL, RS_REASON_ICMP_NO_CONNECTION);
         return;
     }
     judged(h, t, NULL, RS_REASON_ACCEPTED);
     t->soft_error = RS_EUNREACH;
     const bool hard = m->type == ICMP_UNREACHABLE && m->code >= 2 && m->code <= 3;
-    if (hard && t->state == RS_SYN_SENT) {
+    if (hard && (t->state == RS_SYN_SENT || BUG(ICMP_ABORTS))) {
         tcb_flush(h, t);
         tcb_closed(h, t, RS_EUNREACH);
     }

@@ -34,6 +34,8 @@ void options_agree(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
     t->smss = said < t->cfg->min_mss ? t->cfg->min_mss : said;
     if (t->smss < SMSS_FLOOR)
         t->smss = SMSS_FLOOR;
+    if (BUG(MSS_UNBOUNDED))
+        t->smss = said;
     if (t->smss > link)
         t->smss = link;
     t->wscale_on = t->wscale_on && o->has_wscale;
@@ -161,5 +163,7 @@ uint32_t eff_snd_mss(const struct rs_host *h, const struct tcb *t)
     struct sack_block block[4];
     const unsigned n = sack_blocks(h, t, block);
 
+    if (BUG(MSS_IGNORES_OPTIONS))
+        return t->smss;
     return t->smss - (t->ts_on ? TS_OCTETS : 0u) - (n ? 4 + 8 * n : 0);
 }

@@ -31,7 +31,8 @@ static bool plan_retransmission(const struct rs_host *h, struct tcb *t, struct p
         return false;
     const uint32_t window = room_to(t->snd_una + t->snd_wnd, left);
     if (window == 0 ||
-        (!t->rtx_free && flight_pipe(&h->pool, &t->flight, t->snd_una) >= t->cwnd))
+        (!t->rtx_free && !BUG(RETRANSMIT_BURST) &&
+         flight_pipe(&h->pool, &t->flight, t->snd_una) >= t->cwnd))
         return false;
     const uint32_t text = room_to(sendq_end(t), left);
     const uint32_t n = min_u32(min_u32(text, eff_snd_mss(h, t)), min_u32(window, right - left));
@@ -69,7 +70,10 @@ static bool worth_sending(const struct tcb *t, uint32_t n, uint32_t unsent, uint
     const bool idle = t->snd_una == t->snd_nxt;
     const bool all_pushed = n == unsent && seq_ge(t->push_seq, t->snd_nxt + unsent);
 
-    return n >= mss || (all_pushed && (idle || !t->cfg->nagle || t->closing)) ||
+    if (BUG(SENDER_SILLY_WINDOW) && n < unsent)
+        return true;
+    return n >= mss ||
+           (all_pushed && (idle || !t->cfg->nagle || t->closing || BUG(NAGLE_IGNORED))) ||
            (idle && n >= t->max_snd_wnd / 2) || seq_gt(t->snd_up, t->snd_nxt) || t->override_due;
 }
 
@@ -81,6 +85,8 @@ static uint32_t congestion_room(const struct rs_host *h, const struct tcb *t)
     const uint32_t extra = limited ? min_u32(t->dup_acks, 2) * t->smss : 0;
     const uint32_t pipe = flight_pipe(&h->pool, &t->flight, t->snd_una);
 
+    if (BUG(CWND_IGNORED))
+        return UINT32_MAX;
     return t->cwnd + extra > pipe ? t->cwnd + extra - pipe : 0;
 }
 
@@ -117,6 +123,8 @@ static bool plan_syn(struct rs_host *h, struct tcb *t, struct plan *p)
     p->len = min_u32(t->sendq.len, room);
     if (t->state != RS_SYN_SENT)
         p->flags |= TCP_ACK;
+    if (BUG(SIMULTANEOUS_OPEN_SEQ) && !t->passive && t->state == RS_SYN_RECEIVED)
+        p->seq++;
     return true;
 }
 
@@ -148,6 +156,8 @@ static uint32_t right_edge(const struct tcb *t)
     const uint32_t edge = rcv_nxt(t) + free;
     const uint32_t step = min_u32(t->cfg->rcv_buf / 2, t->rmss);
 
+    if (BUG(WINDOW_SHRINKS) || (BUG(RECEIVER_SILLY_WINDOW) && seq_gt(edge, t->rcv_adv)))
+        return edge;
     return seq_ge(edge, t->rcv_adv + (step ? step : 1)) ? edge : t->rcv_adv;
 }
 
@@ -155,7 +165,7 @@ uint16_t rcv_window_field(struct tcb *t, bool syn)
 {
     if (syn && t->state == RS_SYN_SENT)
         return (uint16_t)min_u32(t->cfg->rcv_buf, 65535);
-    const unsigned scale = syn ? 0 : t->rcv_wscale;
+    const unsigned scale = syn && !BUG(SYN_WINDOW_SCALED) ? 0 : t->rcv_wscale;
     const uint32_t wnd = right_edge(t) - rcv_nxt(t);
     const uint32_t field = min_u32(wnd >> scale, 65535);
     t->rcv_adv = seq_max(t->rcv_adv, rcv_nxt(t) + (field << scale));
@@ -183,7 +193,8 @@ static void sent(struct rs_host *h, struct tcb *t, const struct plan *p)
     t->last_sent = h->now;
     if (p->flags & TCP_ACK) {
         t->last_ack_sent = rcv_nxt(t);
-        t->ack_now = t->dsack_due = false;
+        t->ack_now = false;
+        t->dsack_due = t->dsack_due && BUG(DSACK_REPEATED);
         tcb_disarm(h, t, RS_TIMER_DELAYED_ACK);
     }
     if (numbers == 0)
@@ -197,7 +208,7 @@ static void sent(struct rs_host *h, struct tcb *t, const struct plan *p)
             flight_add(&h->pool, &t->flight, t->snd_nxt, h->now);
     } else {
         t->total_retransmits++;
-        t->rtt_timing = false; /* Karn */
+        t->rtt_timing = t->rtt_timing && BUG(KARN_IGNORED); /* Karn */
         flight_resent(&h->pool, &t->flight, t->snd_una, p->seq, p->seq + numbers, h->now);
     }
     if (p->flags & TCP_FIN) {
@@ -206,6 +217,14 @@ static void sent(struct rs_host *h, struct tcb *t, const struct plan *p)
             tcb_set_state(h, t, RS_LAST_ACK);
     }
     tcb_retime(h, t);
+}
+
+/* Where in the queue the text of a segment stands. */
+static uint32_t text_at(const struct tcb *t, uint32_t seq, uint32_t len)
+{
+    const uint32_t at = seq - sendq_seq(t);
+    const bool late = BUG(RETRANSMIT_WRONG_OCTETS) && seq != t->snd_nxt && at + len < t->sendq.len;
+    return late ? at + 1 : at;
 }
 
 static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint8_t *buf, size_t cap)
@@ -233,7 +252,7 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
         seg.ack = rcv_nxt(t);
     seg.wnd = rcv_window_field(t, (p->flags & TCP_SYN) != 0);
     if (p->len && text_seq + p->len == sendq_end(t))
-        seg.flags |= TCP_PSH; /* MUST-61 */
+        seg.flags |= BUG(PUSH_MISSING) ? 0 : TCP_PSH; /* MUST-61 */
     if (!(p->flags & TCP_SYN)) {
         if (t->ecn_echo)
             seg.flags |= TCP_ECE;
@@ -242,13 +261,18 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
     }
     if (seq_gt(t->snd_up, p->seq) && !(p->flags & TCP_SYN)) {
         seg.flags |= TCP_URG;
-        seg.up = (uint16_t)min_u32(t->snd_up - p->seq, 65535); /* MUST-62 */
+        seg.up = (uint16_t)min_u32(t->snd_up - p->seq - BUG(URGENT_OFF_BY_ONE), 65535); /* MUST-62 */
     }
     uint8_t *tcp = buf + link + ip;
     uint32_t sum = csum_pseudo(&t->local.addr, &t->remote.addr, IP_PROTO_TCP,
                                (uint32_t)head + p->len);
     if (p->len)
-        chain_get(&h->pool, &t->sendq, text_seq - sendq_seq(t), tcp + head, p->len, &sum);
+        chain_get(&h->pool, &t->sendq, text_at(t, text_seq, p->len), tcp + head, p->len, &sum);
+    if (BUG(PROBE_STALE_OCTET) && p->len == 1 && t->snd_wnd == 0) {
+        tcp[head] = ((const uint8_t *)pool_page(&h->pool, t->sendq.tail))[h->pool.octets - 1];
+        sum = csum_add(csum_pseudo(&t->local.addr, &t->remote.addr, IP_PROTO_TCP,
+                                   (uint32_t)head + 1), tcp + head, 1);
+    }
     tcp_emit(&seg, tcp, head);
     seg.csum = csum_fold(csum_add(sum, tcp, head));
     tcp_emit(&seg, tcp, head);
@@ -275,6 +299,8 @@ size_t tcp_output(struct rs_host *h, struct tcb *t, uint8_t *buf, size_t cap)
  * so none can be read by a third party (CVE-2016-5696). */
 void challenge_ack(struct rs_host *h, struct tcb *t)
 {
+    if (BUG(CHALLENGE_GLOBAL)) /* the counter of whichever connection comes first serves all */
+        t->challenges = h->tcb[0].challenges;
     if (t->cfg->challenge_acks && !BUG(ACK_OF_ACK)) {
         if (t->challenges == 0 || h->now - t->challenge_second >= RS_SEC) {
             t->challenge_second = h->now;
@@ -306,12 +332,12 @@ void reset_reply(struct rs_host *h, const struct datagram *ip, const struct tcp_
     const struct rs_endpoint remote = { .addr = ip->src, .port = seg->src_port };
     struct tcp_seg rst = { .src_port = local.port, .dst_port = remote.port, .flags = TCP_RST };
 
-    if (seg->flags & TCP_RST)
+    if ((seg->flags & TCP_RST) && !BUG(RST_ANSWERED))
         return;
     if (seg->flags & TCP_ACK) {
-        rst.seq = seg->ack;
+        rst.seq = BUG(RST_FOR_ACK_FROM_ZERO) ? 0 : seg->ack;
     } else {
-        rst.ack = seg->seq + tcp_seg_len(seg);
+        rst.ack = seg->seq + (BUG(RST_ACK_SHORT) ? seg->text_len : tcp_seg_len(seg));
         rst.flags |= TCP_ACK;
     }
     segment_queue(h, &local, &remote, &rst);

@@ -56,7 +56,7 @@ static void newreno_duplicate(struct rs_host *h, struct tcb *t)
         return;
     }
     /* Not again for losses of before the last recovery. */
-    if (t->dup_acks != DUP_THRESH || !seq_gt(t->snd_una, t->recover))
+    if (t->dup_acks != DUP_THRESH || BUG(NO_FAST_RETRANSMIT) || !seq_gt(t->snd_una, t->recover))
         return;
     enter_recovery(h, t);
     t->cwnd = t->ssthresh + DUP_THRESH * t->smss;
@@ -245,7 +245,7 @@ static void take_blocks(struct rs_host *h, struct tcb *t, const struct tcp_opts 
         const struct sack_block *b = &o->sack[i];
         /* Only what lies above the ACK and was sent says anything. */
         if (!seq_lt(b->left, b->right) || seq_le(b->left, t->snd_una) ||
-            seq_gt(b->right, t->snd_nxt))
+            (seq_gt(b->right, t->snd_nxt) && !BUG(SACK_UNCHECKED)))
             continue;
         flight_sack(&h->pool, &t->flight, t->snd_una, b->left, b->right, fack, d);
         t->rack.fack = seq_max(t->rack.fack, b->right);
@@ -301,7 +301,8 @@ void recovery_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_opts *o,
 /* RFC 6298 section 5.4 with RFC 5681, RFC 6582 section 4 and RFC 6675 section 5.1. */
 void recovery_on_rto(struct rs_host *h, struct tcb *t)
 {
-    cc_on_rto(h, t);
+    if (!BUG(CWND_KEPT_ON_RTO))
+        cc_on_rto(h, t);
     flight_lose_all(&h->pool, &t->flight);
     t->rtx_free = true;
     t->in_recovery = false;

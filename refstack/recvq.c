@@ -43,7 +43,7 @@ static bool add_block(const struct pool *p, struct recvq_blocks *b, uint32_t lef
         j++;
     }
     if (j == i) {
-        if (b->n == max_blocks(p))
+        if (b->n == max_blocks(p) && !BUG(REASSEMBLY_UNBOUNDED))
             return false;
         memmove(&b->block[i + 1], &b->block[i], (b->n - i) * sizeof b->block[0]);
         b->n++;
@@ -161,7 +161,8 @@ unsigned recvq_sack(const struct pool *p, const struct recvq *q, struct sack_blo
     for (; b && n < max && n < b->n; n++) {
         const struct recvq_block *best = NULL;
         for (uint32_t i = 0; i < b->n; i++)
-            if (b->block[i].stamp < below && (!best || b->block[i].stamp > best->stamp))
+            if (b->block[i].stamp < below &&
+                (!best || (b->block[i].stamp > best->stamp && !BUG(SACK_SORTED))))
                 best = &b->block[i];
         below = best->stamp;
         to[n] = (struct sack_block){ .left = best->left, .right = best->right };

@@ -6,7 +6,7 @@ static const rs_time granularity = 1;
 
 static rs_time clamp(const struct tcb *t, rs_time rto)
 {
-    if (rto < t->cfg->rto_min)
+    if (rto < t->cfg->rto_min && !BUG(RTO_FLOOR_IGNORED))
         return t->cfg->rto_min;
     return rto > t->cfg->rto_max ? t->cfg->rto_max : rto;
 }
@@ -19,6 +19,8 @@ void rtt_sample(struct tcb *t, rs_time r)
         t->rttvar = r / 2;
         t->rtt_valid = true;
     } else {
+        if (BUG(RTTVAR_AFTER_SRTT))
+            t->srtt = (7 * t->srtt + r) / 8;
         const rs_time delta = t->srtt > r ? t->srtt - r : r - t->srtt;
         t->rttvar = (3 * t->rttvar + delta) / 4;
         t->srtt = (7 * t->srtt + r) / 8;

@@ -57,7 +57,8 @@ static void leave_listener(struct rs_host *h, struct tcb *t)
     if (!l)
         return;
     t->parent = TCB_NONE;
-    l->listener.backlog--;
+    if (!BUG(BACKLOG_LEAK) || t->state > RS_SYN_RECEIVED)
+        l->listener.backlog--;
     if (!t->on_accept)
         return;
     t->on_accept = false;
@@ -93,7 +94,8 @@ void tcb_enter_time_wait(struct rs_host *h, struct tcb *t)
     for (int i = 0; i < RS_N_TIMERS; i++)
         if (i != RS_TIMER_DELAYED_ACK)
             tcb_disarm(h, t, (enum rs_timer)i);
-    tcb_arm(h, t, RS_TIMER_TIME_WAIT, h->now + 2 * t->cfg->msl);
+    if (!BUG(TIME_WAIT_FOREVER))
+        tcb_arm(h, t, RS_TIMER_TIME_WAIT, h->now + (BUG(TIME_WAIT_SHORT) ? 1 : 2) * t->cfg->msl);
 }
 
 /* The child of a listener has completed the handshake: the user may accept it. */
@@ -125,7 +127,10 @@ int rs_accept(struct rs_host *h, int listener, rs_time now)
     struct tcb *t = tcb_at(h, l->listener.accept_head);
     if (!t)
         return RS_EAGAIN;
-    leave_listener(h, t);
+    if (BUG(ACCEPT_TWICE) && t->user)
+        l->listener.accept_head = t->accept.next;
+    else if (!BUG(ACCEPT_TWICE))
+        leave_listener(h, t);
     t->user = true;
     return tcb_handle(t);
 }

@@ -11,7 +11,7 @@ static const rs_time ts_recent_lifetime = (rs_time)24 * 24 * 3600 * RS_SEC;
 static enum rs_reason check_timestamps(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
                                        const struct tcp_opts *o)
 {
-    if (!t->ts_on || (seg->flags & TCP_RST))
+    if (!t->ts_on || BUG(PAWS_OFF) || ((seg->flags & TCP_RST) && !BUG(PAWS_ON_RST)))
         return GO_ON;
     if (!o->has_ts)
         return RS_REASON_TS_MISSING;
@@ -24,7 +24,7 @@ static enum rs_reason check_timestamps(struct rs_host *h, struct tcb *t, const s
 /* Section 3.4: the four cases of Table 6. */
 static bool acceptable(const struct tcb *t, const struct tcp_seg *seg)
 {
-    const uint32_t len = tcp_seg_len(seg);
+    const uint32_t len = BUG(SYN_NOT_COUNTED) ? seg->text_len : tcp_seg_len(seg);
     const uint32_t wnd = rcv_wnd(t);
     const uint32_t nxt = rcv_nxt(t);
 
@@ -79,9 +79,9 @@ static enum rs_reason check_sequence(struct rs_host *h, struct tcb *t, struct tc
 {
     if (crossing_syn(h, t, seg) || zero_window_allowance(h, t, seg) || acceptable(t, seg))
         return GO_ON;
-    if (seg->flags & TCP_RST)
+    if ((seg->flags & TCP_RST) && !BUG(RST_OUT_OF_WINDOW_ANSWERED))
         return RS_REASON_RST_NOT_ACCEPTABLE;
-    if (BUG(TIME_WAIT_SILENT) && t->state == RS_TIME_WAIT)
+    if (BUG(OUT_OF_WINDOW_SILENT) || (BUG(TIME_WAIT_SILENT) && t->state == RS_TIME_WAIT))
         return RS_REASON_OUT_OF_WINDOW;
     note_duplicate(t, seg);
     /* An ACK without text is answered only so often, or two ends that disagree would answer each
@@ -102,7 +102,8 @@ static enum rs_reason check_sequence(struct rs_host *h, struct tcb *t, struct tc
 static void update_ts_recent(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
                              const struct tcp_opts *o)
 {
-    if (!t->ts_on || !o->has_ts || (seg->flags & TCP_RST) || seq_gt(seg->seq, t->last_ack_sent))
+    if (!t->ts_on || !o->has_ts || (seg->flags & TCP_RST) ||
+        (seq_gt(seg->seq, t->last_ack_sent) && !BUG(TS_ECHO_LATEST)))
         return;
     if (seq_lt(o->ts_val, t->ts_recent) && h->now - t->ts_recent_at <= ts_recent_lifetime)
         return;
@@ -129,6 +130,8 @@ static void trim(struct tcb *t, struct tcp_seg *seg)
             seg->flags &= (uint16_t)~TCP_FIN;
             seg->seq = nxt;
         }
+        if (BUG(FIN_TRIMMED))
+            seg->flags &= (uint16_t)~TCP_FIN;
     }
     if (seq_gt(seg->seq + tcp_seg_len(seg), edge) && !BUG(WINDOW_BEYOND_EDGE)) {
         seg->flags &= (uint16_t)~TCP_FIN;
@@ -172,7 +175,7 @@ static enum rs_reason check_rst(struct rs_host *h, struct tcb *t, const struct t
     }
     switch (t->state) {
     case RS_SYN_RECEIVED:
-        if (t->passive) {
+        if (t->passive && !BUG(PASSIVE_FORGOTTEN)) {
             back_to_listen(h, t);
         } else {
             tcb_flush(h, t);
@@ -204,6 +207,11 @@ static enum rs_reason check_syn(struct rs_host *h, struct tcb *t, const struct t
         back_to_listen(h, t);
         return RS_REASON_RESET;
     }
+    if (BUG(SYN_RESETS)) {
+        tcb_flush(h, t);
+        tcb_closed(h, t, RS_ERESET);
+        return RS_REASON_RESET;
+    }
     challenge_ack(h, t);
     return RS_REASON_SYN_CHALLENGED;
 }
@@ -220,6 +228,13 @@ static bool newer_incarnation(const struct tcb *t, const struct tcp_seg *seg,
     return higher;
 }
 
+/* SEG.WND in octets (RFC 7323 section 2.3). */
+static uint32_t offered(const struct tcb *t, const struct tcp_seg *seg)
+{
+    const uint32_t wnd = BUG(WINDOW_UNSCALED) ? seg->wnd : (uint32_t)seg->wnd << t->snd_wscale;
+    return BUG(WINDOW_16_BITS) ? (uint16_t)wnd : wnd;
+}
+
 /* Fifth, in SYN-RECEIVED. */
 static enum rs_reason ack_in_syn_received(struct rs_host *h, struct tcb *t,
                                           const struct datagram *ip, const struct tcp_seg *seg,
@@ -231,7 +246,7 @@ static enum rs_reason ack_in_syn_received(struct rs_host *h, struct tcb *t,
     }
     /* snd_una moves below, with the rest of ESTABLISHED's processing. */
     rtt_on_ack(h, t, o, seg->ack);
-    t->snd_wnd = (uint32_t)seg->wnd << t->snd_wscale;
+    t->snd_wnd = offered(t, seg);
     t->max_snd_wnd = t->snd_wnd;
     t->snd_una = t->iss + 1;
     t->syn_due = false;
@@ -250,7 +265,7 @@ static void update_window(struct rs_host *h, struct tcb *t, const struct tcp_seg
     if (!newer && !BUG(WL2_IGNORED))
         return;
     const bool was_shut = t->snd_wnd == 0;
-    t->snd_wnd = (uint32_t)seg->wnd << t->snd_wscale;
+    t->snd_wnd = offered(t, seg);
     t->snd_wl1 = seg->seq;
     t->snd_wl2 = seg->ack;
     if (t->snd_wnd > t->max_snd_wnd)
@@ -290,7 +305,7 @@ static void acknowledged(struct rs_host *h, struct tcb *t, const struct tcp_seg 
 static bool duplicate_ack(const struct tcb *t, const struct tcp_seg *seg)
 {
     return seg->ack == t->snd_una && t->snd_una != t->snd_nxt && tcp_seg_len(seg) == 0 &&
-           (uint32_t)seg->wnd << t->snd_wscale == t->snd_wnd;
+           offered(t, seg) == t->snd_wnd;
 }
 
 /* Fifth: ACK, in ESTABLISHED and after. */
@@ -298,7 +313,7 @@ static enum rs_reason ack_in_established(struct rs_host *h, struct tcb *t,
                                          const struct tcp_seg *seg, const struct tcp_opts *o)
 {
     /* RFC 5961 section 5.2 (MAY-12). */
-    if (seq_lt(seg->ack, t->snd_una - t->max_snd_wnd)) {
+    if (seq_lt(seg->ack, t->snd_una - t->max_snd_wnd) && !BUG(OLD_ACK_ACCEPTED)) {
         challenge_ack(h, t);
         return RS_REASON_OLD_ACK;
     }
@@ -317,7 +332,7 @@ static enum rs_reason ack_in_established(struct rs_host *h, struct tcb *t,
         recovery_on_ack(h, t, o, old_una, duplicate);
     }
     /* MUST-37: an ACK of a probe keeps the connection, unless nobody is left to wait for it. */
-    if (t->snd_wnd == 0 && !t->released)
+    if (t->snd_wnd == 0 && !t->released && !BUG(PROBED_TO_DEATH))
         tcb_disarm(h, t, RS_TIMER_USER);
     if (seq_ge(seg->ack, t->snd_una))
         update_window(h, t, seg);
@@ -334,7 +349,7 @@ static bool fin_acknowledged(struct rs_host *h, struct tcb *t)
     switch (t->state) {
     case RS_FIN_WAIT_1:
         tcb_set_state(h, t, RS_FIN_WAIT_2);
-        if (t->released && t->cfg->fin_wait_2)
+        if (t->released && t->cfg->fin_wait_2 && !BUG(FIN_WAIT_2_ORPHAN))
             tcb_arm(h, t, RS_TIMER_FIN_WAIT_2, h->now + t->cfg->fin_wait_2);
         return true;
     case RS_CLOSING:

@@ -74,7 +74,8 @@ uint16_t syncookie_check(const struct rs_host *h, const struct tcb *l,
     if (h->now >= l->listener.cookies_until)
         return 0;
     for (uint64_t back = 0; back < 2 && back <= now; back++)
-        if (cookie_at(h, local, remote, ack->seq - 1, now - back, mss) == iss)
+        if (cookie_at(h, local, remote, ack->seq - 1, now - back, mss) == iss ||
+            BUG(SYN_COOKIE_ANY))
             return mss_table[mss];
     return 0;
 }

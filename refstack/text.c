@@ -59,10 +59,11 @@ static void acknowledge_text(struct rs_host *h, struct tcb *t, bool at_once)
 {
     const uint32_t owed = rcv_nxt(t) - t->last_ack_sent;
 
-    if (at_once || t->cfg->delayed_ack == 0 || owed >= 2u * t->rmss) {
+    if (at_once || t->cfg->delayed_ack == 0 ||
+        (owed >= 2u * t->rmss && !BUG(ACK_DELAYED_ALWAYS))) {
         t->ack_now = true;
         tcb_ready(h, t);
-    } else if (t->timer[RS_TIMER_DELAYED_ACK] == RS_NEVER) {
+    } else if (t->timer[RS_TIMER_DELAYED_ACK] == RS_NEVER && !BUG(DELAYED_ACK_NEVER)) {
         tcb_arm(h, t, RS_TIMER_DELAYED_ACK, h->now + t->cfg->delayed_ack);
     }
 }
@@ -146,6 +147,12 @@ enum rs_reason take_text_and_fin(struct rs_host *h, struct tcb *t, const struct 
         t->ack_now = true;
         tcb_ready(h, t);
         return RS_REASON_TEXT_AFTER_FIN;
+    }
+    if (BUG(FIN_BEFORE_TEXT) && (seg.flags & TCP_FIN)) {
+        t->recvq.user = t->recvq.nxt = seg.seq + seg.text_len;
+        chain_free(&h->pool, &t->recvq.chain);
+        seg.text_len = 0;
+        seg.seq = t->recvq.nxt;
     }
     if (seg.flags & TCP_FIN)
         note_fin(h, t, seg.seq + seg.text_len);

@@ -91,7 +91,8 @@ static void retime_loss(struct rs_host *h, struct tcb *t)
 
 void tcb_retime(struct rs_host *h, struct tcb *t)
 {
-    const bool in_flight = t->snd_una != t->snd_nxt;
+    const bool in_flight = t->snd_una != t->snd_nxt &&
+                           !(BUG(FIN_NOT_RETRANSMITTED) && t->fin_sent && t->sendq.len == 0);
     const bool waiting = in_flight || has_unsent(t);
     const bool shut = t->snd_wnd == 0 && t->snd_una != t->iss;
 
@@ -113,7 +114,7 @@ void tcb_retime(struct rs_host *h, struct tcb *t)
         start_unless_running(h, t, RS_TIMER_USER, patience(t));
     else
         tcb_disarm(h, t, RS_TIMER_USER);
-    if (t->cfg->keepalive && synchronized(t) && t->state != RS_TIME_WAIT)
+    if ((t->cfg->keepalive || BUG(KEEPALIVE_ALWAYS)) && synchronized(t) && t->state != RS_TIME_WAIT)
         start_unless_running(h, t, RS_TIMER_KEEPALIVE, t->cfg->keepalive_idle);
     else
         tcb_disarm(h, t, RS_TIMER_KEEPALIVE);
@@ -132,7 +133,7 @@ static void retransmit_timeout(struct rs_host *h, struct tcb *t)
     t->retransmits++;
     if (t->retransmits >= t->cfg->r1)
         t->soft_error = RS_ETIMEOUT; /* SHLD-9: advice between R1 and R2 */
-    t->rto = doubled(t, t->rto, 1);
+    t->rto = BUG(RTO_NO_BACKOFF) ? t->rto : doubled(t, t->rto, 1);
     t->rtt_timing = false;
     if (t->snd_una == t->iss) {
         t->syn_due = true;
@@ -151,7 +152,7 @@ static void persist_timeout(struct rs_host *h, struct tcb *t)
         t->probe_due = true;
     else
         t->override_due = true;
-    t->backoff++;
+    t->backoff += !BUG(PERSIST_NO_BACKOFF);
     tcb_arm(h, t, RS_TIMER_PERSIST, h->now + doubled(t, t->rto, t->backoff));
     tcb_ready(h, t);
 }
@@ -172,7 +173,7 @@ static void keepalive_timeout(struct rs_host *h, struct tcb *t)
         tcb_arm(h, t, RS_TIMER_KEEPALIVE, h->now + t->cfg->keepalive_idle);
     } else if (due > h->now) {
         tcb_arm(h, t, RS_TIMER_KEEPALIVE, due);
-    } else if (t->keepalives_sent >= t->cfg->keepalive_probes) {
+    } else if (t->keepalives_sent >= (BUG(KEEPALIVE_KILLS) ? 1 : t->cfg->keepalive_probes)) {
         user_timeout(h, t);
     } else {
         t->keepalives_sent++;

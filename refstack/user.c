@@ -85,6 +85,8 @@ static int close_sending(struct rs_host *h, struct tcb *t)
         }
         break;
     case RS_ESTABLISHED:
+        if (BUG(CLOSE_DROPS_QUEUE) && t->snd_una == t->snd_nxt)
+            chain_free(&h->pool, &t->sendq);
         t->closing = true;
         tcb_set_state(h, t, RS_FIN_WAIT_1);
         break;
@@ -155,7 +157,8 @@ int rs_release(struct rs_host *h, int conn, rs_time now)
     if (!t)
         return RS_ENOCONN;
     /* Octets the user never read are lost: the peer is told by RST (SHLD-3). */
-    if (t->state >= RS_SYN_RECEIVED && recvq_highest(&h->pool, &t->recvq) != t->recvq.user) {
+    if (t->state >= RS_SYN_RECEIVED && recvq_highest(&h->pool, &t->recvq) != t->recvq.user &&
+        !BUG(RELEASE_HIDES_LOSS)) {
         reset_send(h, t, t->snd_nxt, true);
         t->user = false;
         tcb_flush(h, t);

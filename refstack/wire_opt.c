@@ -1,5 +1,6 @@
 /* TCP options: one cursor steps through them; known kinds of their own length are typed, all others
  * are kept as octets. */
+#include "refstack/bugs.h"
 #include "refstack/cursor.h"
 #include "refstack/wire.h"
 
@@ -116,6 +117,10 @@ enum opt_result opt_next(struct opt_walk *w, struct tcp_option *o)
     }
     o->typed = false;
     o->len = rcur_u8(&c);
+    if (BUG(OPTION_OVERREAD))
+        o->len = w->p[1];
+    if (BUG(OPTION_LENGTH_ZERO) && o->len == 0 && !c.bad)
+        return OPT_OK;
     if (o->len >= 2)
         o->body = rcur_take(&c, (size_t)o->len - 2);
     if (o->len < 2 || c.bad) {
