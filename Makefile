@@ -62,6 +62,11 @@ $(BENCHES): $(OUT)/%: $(OUT)/%.o $(OUT)/libtcprig.a
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 -include fuzz/fuzz.mk
+ifneq ($(filter fuzz,$(MAKECMDGOALS)),)
+ifeq ($(filter $(T),$(FUZZ_TARGETS)),)
+$(error make fuzz: there is no target T=$(T); there are $(FUZZ_TARGETS))
+endif
+endif
 -include $(wildcard $(OUT)/*/*.d $(OUT)/*/bench/*.d)
 
 # ---- what people type ------------------------------------------------------------------------
