@@ -120,6 +120,119 @@ size_t icmp_emit(const struct icmp_msg *, uint8_t *buf, size_t cap);     /* chec
 size_t icmp_emit_sum(const struct icmp_msg *, uint8_t *buf, size_t cap); /* checksum computed */
 bool icmp_checksum_ok(const uint8_t *p, size_t len);
 
+/* ---- IPv6 (RFC 8200) -------------------------------------------------------------------- */
+
+enum { IP6_HEADER = 40, IP6_MIN_MTU = 1280, IP6_FRAG_HEADER = 8 };
+enum ip6_next {
+    IP6_HOP_BY_HOP = 0,
+    IP6_ROUTING = 43,
+    IP6_FRAGMENT = 44,
+    IP_PROTO_ICMP6 = 58,
+    IP6_NO_NEXT = 59,
+    IP6_DESTINATION = 60
+};
+
+struct ip6_hdr {
+    uint8_t tclass; /* Diffserv and ECN */
+    uint32_t flow;  /* 20 bits */
+    uint16_t payload_len;
+    uint8_t next;
+    uint8_t hops;
+    struct rs_addr src;
+    struct rs_addr dst;
+    const uint8_t *payload; /* payload_len octets, extension headers among them */
+};
+
+/* Octets after payload_len (link padding) are left out. */
+enum wire_result ip6_parse(struct ip6_hdr *, const uint8_t *p, size_t len);
+size_t ip6_emit(const struct ip6_hdr *, uint8_t *buf, size_t cap); /* the header only */
+
+/* A hop-by-hop, routing or destination header: they share their first two octets. */
+struct ip6_ext {
+    uint8_t next;
+    uint8_t words; /* length in 8 octets, the first 8 not counted */
+    const uint8_t *body;
+    uint16_t body_len; /* words * 8 + 6 */
+};
+
+enum wire_result ip6_ext_parse(struct ip6_ext *, const uint8_t *p, size_t len);
+size_t ip6_ext_emit(const struct ip6_ext *, uint8_t *buf, size_t cap);
+
+enum { IP6_MORE = 1, IP6_OFFSET = 0xfff8 };
+
+struct ip6_frag {
+    uint8_t next;
+    uint8_t reserved;
+    uint16_t off; /* 13 bits of offset, two reserved, IP6_MORE, as on the wire: octets if masked */
+    uint32_t id;
+};
+
+enum wire_result ip6_frag_parse(struct ip6_frag *, const uint8_t *p, size_t len);
+size_t ip6_frag_emit(const struct ip6_frag *, uint8_t *buf, size_t cap);
+
+/* An option of a hop-by-hop or destination header.  Pad1 has neither length nor body. */
+enum { IP6_OPT_PAD1 = 0, IP6_OPT_PADN = 1 };
+
+struct ip6_opt {
+    uint8_t type;
+    uint8_t len;
+    const uint8_t *body;
+};
+
+/* Takes the next option off the cursor; false at the end, or with the cursor bad when one overruns. */
+bool ip6_opt_next(struct rcur *, struct ip6_opt *);
+void ip6_opt_put(struct wcur *, const struct ip6_opt *);
+
+/* ---- ICMPv6 (RFC 4443): an icmp_msg whose checksum covers the pseudo-header ----------------- */
+
+enum icmp6_type {
+    ICMP6_UNREACHABLE = 1,
+    ICMP6_TOO_BIG = 2,
+    ICMP6_TIME_EXCEEDED = 3,
+    ICMP6_PARAMETER_PROBLEM = 4,
+    ICMP6_ECHO = 128, /* and above: informational */
+    ICMP6_ECHO_REPLY = 129,
+    ND_SOLICIT = 135,
+    ND_ADVERT = 136
+};
+
+size_t icmp6_emit_sum(const struct icmp_msg *, const struct rs_addr *src, const struct rs_addr *dst,
+                      uint8_t *buf, size_t cap);
+bool icmp6_checksum_ok(const struct rs_addr *src, const struct rs_addr *dst, const uint8_t *p,
+                       size_t len);
+
+/* ---- Neighbour Discovery (RFC 4861 sections 4.3, 4.4, 4.6) --------------------------------- */
+
+enum { ND_MSG = 24 }; /* solicitation or advertisement without options */
+#define ND_ROUTER 0x80000000u
+#define ND_SOLICITED 0x40000000u
+#define ND_OVERRIDE 0x20000000u
+
+/* What follows the type, code and checksum of a solicitation or an advertisement. */
+struct nd_msg {
+    uint32_t flags; /* of an advertisement; reserved bits are kept */
+    struct rs_addr target;
+    const uint8_t *opt;
+    size_t opt_len;
+};
+
+enum { ND_OPT_SOURCE_MAC = 1, ND_OPT_TARGET_MAC = 2 };
+
+struct nd_opt {
+    uint8_t type;
+    uint8_t words; /* length in 8 octets, all counted; never 0 */
+    const uint8_t *body;
+    size_t body_len; /* words * 8 - 2 */
+};
+
+enum wire_result nd_parse(struct nd_msg *, const struct icmp_msg *);
+/* Writes the body of the message, which goes behind the first 8 octets that icmp_emit writes: the
+ * target and the options.  The flags are the message's `rest`. */
+size_t nd_emit(const struct nd_msg *, uint8_t *buf, size_t cap);
+/* As ip6_opt_next; a length of 0 or one that overruns makes the cursor bad (section 4.6). */
+bool nd_opt_next(struct rcur *, struct nd_opt *);
+void nd_opt_put(struct wcur *, const struct nd_opt *);
+
 /* ---- TCP (RFC 9293 section 3.1) --------------------------------------------------------- */
 
 enum { TCP_HEADER = 20, TCP_OPT_MAX = 40 };
