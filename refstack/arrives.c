@@ -169,10 +169,10 @@ void tcp_established(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg
     tcb_set_state(h, t, RS_ESTABLISHED);
     fastopen_settled(h, t);
     tcb_offer(h, t);
-    take_held(h, t);
-    /* A CLOSE that waited for the handshake (section 3.10.4). */
+    /* A CLOSE that waited for the handshake (section 3.10.4), before a FIN that did. */
     if (t->closing)
         tcb_set_state(h, t, RS_FIN_WAIT_1);
+    take_held(h, t);
     tcb_ready(h, t);
 }
 
@@ -206,6 +206,7 @@ static enum rs_reason syn_acknowledged(struct rs_host *h, struct tcb *t, const s
     /* Continues at the sixth step of the synchronized states, where the URG bit is checked. */
     struct tcp_seg rest = *seg;
     rest.seq++;
+    rest.up -= rest.up > 0; /* it counts from the SYN's number */
     take_urgent(h, t, &rest);
     return take_text_and_fin(h, t, &rest);
 }

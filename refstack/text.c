@@ -175,7 +175,8 @@ void hold_text_and_fin(struct rs_host *h, struct tcb *t, const struct tcp_seg *s
         (h->pool.used > h->pool.n / 2 || syn->text_len > t->cfg->rcv_buf ||
          !recvq_insert(&h->pool, &t->recvq, seq, syn->text, syn->text_len, true)))
         return;
-    if (syn->flags & TCP_FIN)
+    /* A FIN takes a number of the window like any octet. */
+    if ((syn->flags & TCP_FIN) && seq_lt(seq + syn->text_len, t->rcv_adv))
         note_fin(h, t, seq + syn->text_len);
 }
 
@@ -184,7 +185,7 @@ void take_fast_text(struct rs_host *h, struct tcb *t, const struct tcp_seg *syn)
     const uint32_t seq = syn->seq + 1;
 
     if (recvq_insert(&h->pool, &t->recvq, seq, syn->text, syn->text_len, false) &&
-        (syn->flags & TCP_FIN))
+        (syn->flags & TCP_FIN) && seq_lt(seq + syn->text_len, t->rcv_adv))
         note_fin(h, t, seq + syn->text_len);
     if (syn->text_len > 0)
         tcb_offer(h, t);
