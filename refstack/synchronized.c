@@ -47,6 +47,12 @@ static bool zero_window_allowance(struct rs_host *h, struct tcb *t, struct tcp_s
     return true;
 }
 
+/* SND.UNA < SEG.ACK =< SND.NXT */
+static bool acknowledges_syn(const struct tcb *t, const struct tcp_seg *seg)
+{
+    return seq_gt(seg->ack, t->snd_una) && seq_le(seg->ack, t->snd_nxt);
+}
+
 /* A SYN,ACK that crosses ours in a simultaneous open lies one octet before the window.  Its ACK is
  * taken all the same (RFC 9293 appendix A.2), and it is answered, so that neither end stalls. */
 static bool crossing_syn(struct rs_host *h, struct tcb *t, struct tcp_seg *seg)
@@ -54,10 +60,11 @@ static bool crossing_syn(struct rs_host *h, struct tcb *t, struct tcp_seg *seg)
     const uint16_t both = TCP_SYN | TCP_ACK;
 
     if (t->state != RS_SYN_RECEIVED || t->passive || seg->seq != t->irs ||
-        (seg->flags & (both | TCP_RST)) != both)
+        (seg->flags & (both | TCP_RST)) != both || !acknowledges_syn(t, seg))
         return false;
     seg->flags &= (uint16_t)~TCP_SYN;
     seg->seq++;
+    seg->up -= seg->up > 0;
     t->ack_now = true;
     tcb_ready(h, t);
     return true;
@@ -92,7 +99,8 @@ static enum rs_reason check_sequence(struct rs_host *h, struct tcb *t, struct tc
         t->ack_now = true;
         tcb_ready(h, t);
         /* A FIN sent again in TIME-WAIT starts the 2 MSL anew (eighth step). */
-        if (t->state == RS_TIME_WAIT && (seg->flags & TCP_FIN))
+        if (t->state == RS_TIME_WAIT && (seg->flags & TCP_FIN) &&
+            seg->seq + tcp_seg_len(seg) == rcv_nxt(t))
             tcb_arm(h, t, RS_TIMER_TIME_WAIT, h->now + 2 * t->cfg->msl);
     }
     return RS_REASON_OUT_OF_WINDOW;
@@ -117,11 +125,10 @@ static void trim(struct tcb *t, struct tcp_seg *seg)
     const uint32_t nxt = rcv_nxt(t);
     const uint32_t edge = nxt + rcv_wnd(t);
 
-    if (seg->flags & TCP_SYN)
-        return; /* answered by a challenge below, whatever else it carries */
     if (seq_lt(seg->seq, nxt)) {
         note_duplicate(t, seg);
         const uint32_t old = nxt - seg->seq;
+        seg->up = (uint16_t)(seg->up > old ? seg->up - old : 0); /* counts from SEG.SEQ */
         const uint32_t cut = old < seg->text_len ? old : seg->text_len;
         seg->text += cut;
         seg->text_len -= cut;
@@ -164,12 +171,15 @@ static void back_to_listen(struct rs_host *h, struct tcb *t)
     tcb_set_state(h, t, RS_LISTEN);
 }
 
-/* Second: RST, with RFC 5961 section 3.2. */
+/* Second: RST, with RFC 5961 section 3.2: by the number it came with, before anything is trimmed, or
+ * text would widen an attacker's aim. */
 static enum rs_reason check_rst(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg)
 {
     if (!(seg->flags & TCP_RST))
         return GO_ON;
     if (seg->seq != rcv_nxt(t) && !BUG(RST_ANYWHERE_IN_WINDOW)) {
+        if (!seq_in(seg->seq, rcv_nxt(t), rcv_wnd(t)))
+            return RS_REASON_RST_NOT_ACCEPTABLE;
         challenge_ack(h, t);
         return RS_REASON_RST_CHALLENGED;
     }
@@ -203,7 +213,8 @@ static enum rs_reason check_syn(struct rs_host *h, struct tcb *t, const struct t
 {
     if (!(seg->flags & TCP_SYN))
         return GO_ON;
-    if (t->state == RS_SYN_RECEIVED && t->passive) {
+    /* One before the window is the first SYN again, whatever came with it. */
+    if (t->state == RS_SYN_RECEIVED && t->passive && seq_in(seg->seq, rcv_nxt(t), rcv_wnd(t))) {
         back_to_listen(h, t);
         return RS_REASON_RESET;
     }
@@ -240,7 +251,7 @@ static enum rs_reason ack_in_syn_received(struct rs_host *h, struct tcb *t,
                                           const struct datagram *ip, const struct tcp_seg *seg,
                                           const struct tcp_opts *o)
 {
-    if (seq_le(seg->ack, t->snd_una) || seq_gt(seg->ack, t->snd_nxt)) {
+    if (!acknowledges_syn(t, seg)) {
         reset_reply(h, ip, seg);
         return RS_REASON_BAD_ACK;
     }
@@ -392,13 +403,13 @@ enum rs_reason arrives_synchronized(struct rs_host *h, struct tcb *t, const stru
     if (o->has_user_timeout)
         t->peer_uto = o->user_timeout;
     update_ts_recent(h, t, seg, o);
+    if ((reason = check_rst(h, t, seg)) != GO_ON || (reason = check_syn(h, t, seg)) != GO_ON)
+        return reason;
     trim(t, seg);
-    if ((reason = check_rst(h, t, seg)) != GO_ON || (reason = check_syn(h, t, seg)) != GO_ON ||
-        (reason = check_ack(h, t, ip, seg, o)) != GO_ON)
+    if ((reason = check_ack(h, t, ip, seg, o)) != GO_ON)
         return reason;
     if (!fin_acknowledged(h, t))
         return RS_REASON_ACCEPTED;
-    trim(t, seg); /* again: what had been held with the SYN may have moved RCV.NXT */
     ecn_on_segment(t, seg, ip);
     /* Text that waited for the handshake may have moved RCV.NXT. */
     trim(t, seg);
