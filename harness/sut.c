@@ -1,0 +1,13 @@
+#include "harness/sut.h"
+
+#include <string.h>
+
+static const struct sut_ops *const suts[] = { &sut_refstack };
+
+const struct sut_ops *sut_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof(suts) / sizeof(suts[0]); i++)
+        if (strcmp(suts[i]->name, name) == 0)
+            return suts[i];
+    return NULL;
+}

@@ -1,0 +1,84 @@
+/* The stack under test, as a table of functions.
+ *
+ * An adapter carries IP datagrams, time and socket calls to its stack.  Sockets never block; who
+ * runs a script waits.  Calls return a count or 0, or a negative errno; -ENOSYS (or a NULL slot)
+ * says that the stack cannot do this, and the verdict is then `unsupported`, never a pass. */
+#ifndef HARNESS_SUT_H
+#define HARNESS_SUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "harness/script.h"
+#include "refstack/refstack.h"
+
+enum sut_cap {
+    SUT_VIRTUAL_TIME = 1, /* `now` is the only clock the stack has */
+    SUT_IP6 = 2,
+    SUT_MANY_CONNECTIONS = 4,
+    SUT_STATE = 8 /* it tells the state of its connections */
+};
+
+enum { SUT_NAME_MAX = 32, SUT_SETTINGS_MAX = 32 };
+
+/* name=value, as in `//@ config`: times such as 1s or 200ms, switches on and off, numbers. */
+struct sut_setting {
+    const char *name, *value;
+};
+
+struct sut_config {
+    uint64_t seed;
+    struct rs_addr local, remote; /* the SUT's address, and that of the script */
+    uint16_t mtu;
+    uint16_t port;        /* what a script's `...` stands for as a port: 8080 */
+    struct sut_setting setting[SUT_SETTINGS_MAX];
+    size_t n_settings;
+};
+
+struct sut_ops {
+    const char *name;
+    unsigned caps; /* enum sut_cap */
+
+    /* NULL with a sentence in why: the stack cannot be had, or not with these settings. */
+    void *(*create)(const struct sut_config *, uint64_t now, char *why, size_t cap);
+    void (*destroy)(void *);
+
+    /* IP datagrams; output writes the next one and returns its octets, 0 when there is none. */
+    void (*input)(void *, const uint8_t *datagram, size_t len, uint64_t now);
+    size_t (*output)(void *, uint8_t *buf, size_t cap, uint64_t now);
+    uint64_t (*deadline)(void *); /* RS_NEVER: no timer runs */
+
+    /* Sockets.  connect returns -EINPROGRESS first; the end shows in ready and SO_ERROR. */
+    int (*socket)(void *);
+    int (*bind)(void *, int fd, const struct rs_endpoint *);
+    int (*listen)(void *, int fd, int backlog, uint64_t now);
+    int (*accept)(void *, int fd, struct rs_endpoint *peer, uint64_t now);
+    int (*connect)(void *, int fd, const struct rs_endpoint *, uint64_t now);
+    long (*send)(void *, int fd, const void *, size_t len, int msg_flags, uint64_t now);
+    long (*recv)(void *, int fd, void *, size_t cap, int msg_flags, uint64_t now);
+    int (*shutdown)(void *, int fd, int how, uint64_t now);
+    int (*close)(void *, int fd, uint64_t now);
+    /* Values of one int; SO_LINGER as the seconds of a set linger, or -1 for off. */
+    int (*setsockopt)(void *, int fd, int level, int option, int64_t value, uint64_t now);
+    int (*getsockopt)(void *, int fd, int level, int option, int64_t *value);
+    int (*ready)(void *, int fd); /* poll(2) bits */
+
+    /* A call of RFC 9293 section 3.10 by the script's number of the connection; what SEND gives
+     * and RECEIVE checks is the pattern stream.  Returns a count, 0, or an enum rs_error. */
+    long (*user)(void *, const struct sc_user *, uint64_t now);
+
+    /* Observation.  The state between two ends (CLOSED when there is no connection), or of a
+     * descriptor; a negative number when it is not known. */
+    int (*state)(void *, const struct rs_endpoint *local, const struct rs_endpoint *remote);
+    int (*fd_state)(void *, int fd);
+    /* A value under the name that Linux's struct tcp_info gives it; false when not known. */
+    bool (*info)(void *, int fd, const char *name, int64_t *value);
+};
+
+extern const struct sut_ops sut_refstack;
+
+/* The table for a name such as "refstack", or NULL. */
+const struct sut_ops *sut_find(const char *name);
+
+#endif
