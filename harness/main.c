@@ -13,6 +13,7 @@ struct command {
 };
 
 static const struct command commands[] = {
+    { "run", cmd_run, "scripts against a stack, in virtual time" },
     { "interop", cmd_interop, "refstack against this machine's kernel, case by case" },
     { "endpoint", cmd_endpoint, "refstack on a tap device, and a command inside its namespace" },
     { "triage", cmd_triage, "crash inputs to findings, each minimised and bundled" },

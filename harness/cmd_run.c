@@ -1,0 +1,161 @@
+/* tcprig run: scripts against a stack. */
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "harness/cmd.h"
+#include "harness/run_suite.h"
+#include "harness/script_parse.h"
+
+struct options {
+    struct suite_options suite;
+    struct report_paths paths;
+    const char *on;
+    char **path;
+    int n_paths;
+};
+
+enum { KEY_JSON = 256, KEY_JUNIT, KEY_HTML, KEY_KEEP, KEY_FILTER, KEY_ON, KEY_TAP, KEY_SEED,
+       KEY_TIMEOUT };
+
+static const struct argp_option argp_options[] = {
+    { "on", KEY_ON, "SUT", 0, "the stack under test (default: refstack)", 0 },
+    { "filter", KEY_FILTER, "TEXT", 0,
+      "only scripts with TEXT in their path, or tagged with the requirement TEXT", 0 },
+    { "keep", KEY_KEEP, "DIR", 0, "keep a pcapng and a ladder of each case that fails", 0 },
+    { "jobs", 'j', "N", 0, "run N cases at once (default: one per processor)", 0 },
+    { "tap", KEY_TAP, NULL, 0, "write TAP to standard output (the default)", 0 },
+    { "json", KEY_JSON, "FILE", 0, "write the results as JSON", 0 },
+    { "junit", KEY_JUNIT, "FILE", 0, "write JUnit XML", 0 },
+    { "html", KEY_HTML, "FILE", 0, "write one self-contained HTML page", 0 },
+    { "seed", KEY_SEED, "N", 0, "seed of sequence numbers and ports (default: 1)", 0 },
+    { "timeout", KEY_TIMEOUT, "SECONDS", 0, "real time one case may take (default: 60)", 0 },
+    { 0 },
+};
+
+static unsigned long number(struct argp_state *state, const char *arg, const char *what,
+                            unsigned long least)
+{
+    char *end;
+    errno = 0;
+    unsigned long n = strtoul(arg, &end, 0);
+    if (*end || errno || arg[0] == '-' || end == arg || n < least)
+        argp_error(state, "%s takes a whole number from %lu on, not '%s'", what, least, arg);
+    return n;
+}
+
+static error_t parse_output(int key, char *arg, struct options *o)
+{
+    switch (key) {
+    case KEY_JSON:
+        o->paths.json = arg;
+        return 0;
+    case KEY_JUNIT:
+        o->paths.junit = arg;
+        return 0;
+    case KEY_HTML:
+        o->paths.html = arg;
+        o->suite.trace_all = true;
+        return 0;
+    case KEY_KEEP:
+        o->suite.keep = arg;
+        return 0;
+    case KEY_TAP:
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+    switch (key) {
+    case KEY_ON:
+        o->on = arg;
+        return 0;
+    case KEY_FILTER:
+        o->suite.filter = arg;
+        return 0;
+    case 'j':
+        o->suite.jobs = (unsigned)number(state, arg, "-j", 1);
+        return 0;
+    case KEY_SEED:
+        o->suite.seed = number(state, arg, "--seed", 0);
+        return 0;
+    case KEY_TIMEOUT:
+        o->suite.timeout_s = (unsigned)number(state, arg, "--timeout", 1);
+        return 0;
+    case ARGP_KEY_ARGS:
+        o->path = state->argv + state->next;
+        o->n_paths = state->argc - state->next;
+        return 0;
+    default:
+        return parse_output(key, arg, o);
+    }
+}
+
+static const struct argp argp = {
+    .options = argp_options,
+    .parser = parse_option,
+    .args_doc = "PATH...",
+    .doc = "Runs scripts in virtual time against a stack and judges each.\v"
+           "A PATH is a script or a folder of .pkt files.  A stack is one of: refstack.  "
+           "The language is described in harness/GRAMMAR.md.",
+};
+
+static int usage(const char *message)
+{
+    fprintf(stderr, "tcprig run: %s\n", message);
+    return EXIT_USAGE;
+}
+
+static int run(const struct options *o, const struct suite *s)
+{
+    struct result *r = result_new("tcprig run");
+    struct tap tap;
+    tap_begin(&tap, stdout, s->n);
+    suite_run(s, &o->suite, r, &tap);
+    int status = tap_end(&tap, r);
+    if (report_write(r, &o->paths) < 0)
+        status = EXIT_USAGE;
+    result_free(r);
+    return status;
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct options o = { .suite = { .seed = 1, .timeout_s = 60 }, .on = "refstack" };
+    char error[1024];
+    struct suite s = { 0 };
+    if (argp_parse(&argp, argc, argv, 0, NULL, &o))
+        return EXIT_USAGE;
+    if (!o.suite.jobs)
+        o.suite.jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+    if (!o.n_paths)
+        return usage("no script given; name scripts or folders of them, such as corpus/scripts");
+    o.suite.ops = sut_find(o.on);
+    if (!o.suite.ops) {
+        snprintf(error, sizeof(error), "there is no stack '%s' here; --on takes: refstack", o.on);
+        return usage(error);
+    }
+    if (o.suite.keep && mkdir(o.suite.keep, 0777) < 0 && errno != EEXIST) {
+        snprintf(error, sizeof(error), "cannot make the folder %s: %s; give --keep one that can "
+                                       "be made", o.suite.keep, strerror(errno));
+        return usage(error);
+    }
+    int status = 0;
+    for (int i = 0; i < o.n_paths && !status; i++)
+        status = suite_add(&s, o.path[i], &o.suite, error, sizeof(error));
+    if (status)
+        status = usage(error);
+    else if (!s.n)
+        status = usage("no script matches; check the paths and --filter");
+    else
+        status = run(&o, &s);
+    suite_free(&s);
+    return status;
+}

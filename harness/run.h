@@ -1,0 +1,30 @@
+/* Runs a script against a stack in virtual time and judges it. */
+#ifndef HARNESS_RUN_H
+#define HARNESS_RUN_H
+
+#include "harness/result.h"
+#include "harness/script.h"
+#include "harness/sut.h"
+
+enum { RUN_REASON_SIZE = 2048 };
+
+struct run_options {
+    uint64_t seed;
+    uint8_t ip;                /* version the case runs with: 4 or 6 */
+    struct result_case *trace; /* where each packet and call is recorded, or NULL */
+};
+
+/* DESIGN.md section 2: `unsupported` when the stack lacks what the script asks for, `error` when
+ * the case cannot be judged.  A failure's reason reads `file:line: field: expected X, got Y`,
+ * followed by both segments in script notation and the connection's state. */
+struct run_result {
+    enum verdict verdict;
+    char reason[RUN_REASON_SIZE]; /* empty for a pass */
+    uint32_t line;                /* where it was decided; 0 for a pass */
+    uint64_t us;                  /* virtual time it took */
+};
+
+void run_script(const struct script *, const struct sut_ops *, const struct run_options *,
+                struct run_result *);
+
+#endif

@@ -1,0 +1,459 @@
+/* Socket calls: onto the adapter's table, with blocking made out of trying again. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "harness/run_call.h"
+
+/* The arguments of the call at hand, in order. */
+const struct sc_expr *call_arg(const struct sc_call *c, int n)
+{
+    const struct sc_expr *e = c->arg;
+    while (e && n--)
+        e = e->next;
+    return e;
+}
+
+int64_t call_number(const struct sc_call *c, int n, struct outcome *o)
+{
+    int64_t v = 0;
+    const struct sc_expr *e = call_arg(c, n);
+    if (!run_value(e, &v))
+        o->unsupported = e && e->text ? e->text : "an argument of this kind";
+    return v;
+}
+
+int call_fd(const struct sc_call *c)
+{
+    int64_t fd = -1;
+    run_value(c->arg, &fd);
+    return fd >= 0 && fd < RUN_FDS ? (int)fd : -1;
+}
+
+int call_live_fd(const struct run *r, const struct sc_call *c)
+{
+    int fd = call_fd(c);
+    return fd < 0 ? -1 : r->live_fd[fd];
+}
+
+/* ---- Addresses -------------------------------------------------------------------------- */
+
+const struct sc_expr *call_field(const struct sc_expr *e, const char *name)
+{
+    for (e = e ? e->first : NULL; e; e = e->next)
+        if (e->kind == SC_E_ASSIGN && strcmp(e->text, name) == 0)
+            return e->b;
+    return NULL;
+}
+
+static bool address_of(const struct sc_expr *e, struct rs_addr *a)
+{
+    unsigned b[4];
+    if (!e)
+        return false;
+    if (e->kind == SC_E_WORD && !strcmp(e->text, "INADDR_ANY")) {
+        *a = (struct rs_addr){ 0 };
+        return true;
+    }
+    if (e->kind != SC_E_CALL || !e->first || e->first->kind != SC_E_STRING ||
+        sscanf(e->first->text, "%3u.%3u.%3u.%3u", &b[0], &b[1], &b[2], &b[3]) != 4)
+        return false;
+    *a = rs_ip4((uint8_t)b[0], (uint8_t)b[1], (uint8_t)b[2], (uint8_t)b[3]);
+    if (b[0] + b[1] + b[2] + b[3] == 0)
+        *a = (struct rs_addr){ 0 };
+    return true;
+}
+
+/* A sockaddr, or `...` for packetdrill's default one. */
+static bool endpoint_of(const struct sc_expr *e, struct rs_endpoint *at)
+{
+    int64_t port;
+    if (!e || e->kind == SC_E_ELLIPSIS)
+        return e != NULL;
+    if (e->kind != SC_E_STRUCT)
+        return false;
+    const struct sc_expr *p = call_field(e, "sin_port"), *a = call_field(e, "sin_addr");
+    if (!p || p->kind != SC_E_CALL || !run_value(p->first, &port) || !address_of(a, &at->addr))
+        return false;
+    at->port = (uint16_t)port;
+    return true;
+}
+
+/* ---- Opening ---------------------------------------------------------------------------- */
+
+static void do_socket(struct run *r, const struct sc_call *c, struct outcome *o)
+{
+    int64_t type = call_number(c, 1, o);
+    if (o->unsupported)
+        return;
+    if ((type & 0xf) != SOCK_STREAM) {
+        o->unsupported = "a socket that is not SOCK_STREAM";
+        return;
+    }
+    int fd = r->ops->socket ? r->ops->socket(r->sut) : -ENOSYS;
+    o->value = fd;
+    o->new_fd = fd >= 0 ? fd : -1;
+}
+
+static void do_bind(struct run *r, const struct sc_call *c, struct outcome *o)
+{
+    struct rs_endpoint at = { r->config.local, r->config.port };
+    if (!endpoint_of(call_arg(c, 1), &at)) {
+        o->unsupported = "this address";
+        return;
+    }
+    o->value = r->ops->bind ? r->ops->bind(r->sut, call_live_fd(r, c), &at) : -ENOSYS;
+    if (o->value == 0 && call_fd(c) >= 0)
+        r->bound_port[call_fd(c)] = at.port;
+}
+
+static void do_listen(struct run *r, const struct sc_call *c, struct outcome *o)
+{
+    int backlog = (int)call_number(c, 1, o);
+    if (o->unsupported)
+        return;
+    o->value = r->ops->listen ? r->ops->listen(r->sut, call_live_fd(r, c), backlog, r->now) : -ENOSYS;
+    if (o->value != 0)
+        return;
+    r->listening = true;
+    r->is_listener[call_fd(c)] = true;
+    r->listen_port = r->bound_port[call_fd(c)];
+}
+
+static void do_accept(struct run *r, const struct sc_call *c, struct outcome *o)
+{
+    struct rs_endpoint peer = { 0 };
+    int fd = r->ops->accept ? r->ops->accept(r->sut, call_live_fd(r, c), &peer, r->now) : -ENOSYS;
+    o->value = fd;
+    o->again = fd == -EAGAIN;
+    o->new_fd = fd >= 0 ? fd : -1;
+}
+
+/* Once begun, the outcome of connect is what readiness and SO_ERROR tell. */
+static void do_connect(struct run *r, const struct sc_call *c, struct outcome *o)
+{
+    struct rs_endpoint to = { r->config.remote, r->config.port };
+    const int fd = call_live_fd(r, c);
+    int64_t error = 0;
+    if (!r->pending.connecting) {
+        if (!endpoint_of(call_arg(c, 1), &to))
+            o->unsupported = "this address";
+        else
+            o->value = r->ops->connect ? r->ops->connect(r->sut, fd, &to, r->now) : -ENOSYS;
+        o->again = !o->unsupported && o->value == -EINPROGRESS;
+        return;
+    }
+    if (!(r->ops->ready(r->sut, fd) & (POLLOUT | POLLERR | POLLHUP))) {
+        o->again = true;
+        return;
+    }
+    r->ops->getsockopt(r->sut, fd, SOL_SOCKET, SO_ERROR, &error);
+    o->value = -(long)error;
+}
+
+/* ---- The rest --------------------------------------------------------------------------- */
+
+static void do_close(struct run *r, const struct sc_call *c, struct outcome *o)
+{
+    int fd = call_fd(c);
+    o->value = r->ops->close ? r->ops->close(r->sut, call_live_fd(r, c), r->now) : -ENOSYS;
+    if (o->value != 0 || fd < 0)
+        return;
+    r->live_fd[fd] = -1;
+    r->nonblocking[fd] = false;
+    if (r->is_listener[fd])
+        r->listening = r->is_listener[fd] = false;
+}
+
+static void do_shutdown(struct run *r, const struct sc_call *c, struct outcome *o)
+{
+    int how = (int)call_number(c, 1, o);
+    if (!o->unsupported)
+        o->value = r->ops->shutdown ? r->ops->shutdown(r->sut, call_live_fd(r, c), how, r->now)
+                                    : -ENOSYS;
+}
+
+static void do_fcntl(struct run *r, const struct sc_call *c, struct outcome *o)
+{
+    int64_t command = call_number(c, 1, o);
+    const int fd = call_fd(c);
+    if (fd < 0 || r->live_fd[fd] < 0) {
+        o->value = -EBADF;
+    } else if (command == F_GETFL) {
+        o->value = O_RDWR | (r->nonblocking[fd] ? O_NONBLOCK : 0);
+    } else if (command == F_SETFL) {
+        r->nonblocking[fd] = (call_number(c, 2, o) & O_NONBLOCK) != 0;
+        o->value = 0;
+    } else {
+        o->unsupported = "this fcntl";
+    }
+}
+
+static int64_t option_value(const struct sc_call *c, struct outcome *o)
+{
+    const struct sc_expr *e = call_arg(c, 3);
+    int64_t on = 0, seconds = 0;
+    if (e && e->kind == SC_E_STRUCT) {
+        if (!run_value(call_field(e, "onoff"), &on) || !run_value(call_field(e, "linger"), &seconds))
+            o->unsupported = "this struct";
+        return on ? seconds : -1;
+    }
+    return call_number(c, 3, o);
+}
+
+static void do_setsockopt(struct run *r, const struct sc_call *c, struct outcome *o)
+{
+    int level = (int)call_number(c, 1, o), option = (int)call_number(c, 2, o);
+    int64_t value = option_value(c, o);
+    if (!o->unsupported)
+        o->value = r->ops->setsockopt ? r->ops->setsockopt(r->sut, call_live_fd(r, c), level, option,
+                                                           value, r->now)
+                                      : -ENOSYS;
+}
+
+static void do_getsockopt(struct run *r, const struct sc_call *c, struct outcome *o)
+{
+    int level = (int)call_number(c, 1, o), option = (int)call_number(c, 2, o);
+    int64_t want, got = 0;
+    if (o->unsupported)
+        return;
+    o->value = r->ops->getsockopt ? r->ops->getsockopt(r->sut, call_live_fd(r, c), level, option, &got)
+                                  : -ENOSYS;
+    const struct sc_expr *e = call_arg(c, 3);
+    if (o->value != 0 || !e || e->kind == SC_E_ELLIPSIS)
+        return;
+    /* A name that is no constant of ours may be an errno: SO_ERROR gives those. */
+    if (e->kind == SC_E_LIST && e->first && e->first->kind == SC_E_WORD &&
+        !run_value(e, &want)) {
+        const char *name = strerrorname_np((int)got);
+        if (!name || strcmp(name, e->first->text) != 0)
+            run_end(r, VERDICT_FAIL, "value: expected %s, got %s", e->first->text,
+                    name ? name : "no error");
+    } else if (!run_value(e, &want)) {
+        o->unsupported = "a value of this kind";
+    } else if (want != got) {
+        run_end(r, VERDICT_FAIL, "value: expected %lld, got %lld", (long long)want, (long long)got);
+    }
+}
+
+static int poll_one(struct run *r, const struct sc_expr *e, bool judge)
+{
+    int64_t fd = -1, events = 0, want = 0;
+    run_value(call_field(e, "fd"), &fd);
+    run_value(call_field(e, "events"), &events);
+    const bool given = run_value(call_field(e, "revents"), &want);
+    int live = fd >= 0 && fd < RUN_FDS ? r->live_fd[fd] : -1;
+    int got = r->ops->ready(r->sut, live) & ((int)events | POLLERR | POLLHUP | POLLNVAL);
+    if (judge && given && got != want)
+        run_end(r, VERDICT_FAIL, "revents: expected 0x%x, got 0x%x", (unsigned)want,
+                (unsigned)got);
+    return got;
+}
+
+static void do_poll(struct run *r, const struct sc_call *c, struct outcome *o)
+{
+    const struct sc_expr *list = c->arg;
+    int64_t timeout = call_number(c, 2, o);
+    if (!list || list->kind != SC_E_LIST || !r->ops->ready)
+        o->unsupported = "poll of this kind";
+    if (o->unsupported)
+        return;
+    for (const struct sc_expr *e = list->first; e; e = e->next)
+        o->value += poll_one(r, e, false) != 0;
+    const uint64_t wake = r->pending.begin + (uint64_t)timeout * 1000;
+    const bool expired = timeout >= 0 && r->now - r->begun >= wake;
+    if (o->value == 0 && !expired) {
+        r->pending.wake = timeout < 0 ? RS_NEVER : r->begun + wake;
+        o->again = true;
+        return;
+    }
+    for (const struct sc_expr *e = list->first; e; e = e->next)
+        poll_one(r, e, true);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(struct run *, const struct sc_call *, struct outcome *);
+} calls[] = {
+    { "socket", do_socket },         { "bind", do_bind },
+    { "listen", do_listen },         { "accept", do_accept },
+    { "accept4", do_accept },        { "connect", do_connect },
+    { "write", call_send },            { "send", call_send },
+    { "sendto", call_send },           { "sendmsg", call_send },
+    { "writev", call_send },           { "read", call_recv },
+    { "recv", call_recv },             { "recvfrom", call_recv },
+    { "recvmsg", call_recv },          { "readv", call_recv },
+    { "close", do_close },           { "shutdown", do_shutdown },
+    { "fcntl", do_fcntl },           { "setsockopt", do_setsockopt },
+    { "getsockopt", do_getsockopt }, { "poll", do_poll },
+};
+
+/* ---- Outcome ---------------------------------------------------------------------------- */
+
+static void describe(char *buf, size_t cap, long value)
+{
+    if (value >= 0)
+        snprintf(buf, cap, "%ld", value);
+    else
+        snprintf(buf, cap, "-1 %s", strerrorname_np((int)-value));
+}
+
+static void check_data(struct run *r, const struct sc_call *c, const struct outcome *o)
+{
+    const struct sc_expr *e = call_arg(c, 1);
+    const int fd = call_fd(c);
+    if (!o->data || o->value <= 0 || fd < 0 || !e)
+        return;
+    const size_t n = (size_t)o->value;
+    const bool by_value = e->kind == SC_E_STRING || e->kind == SC_E_STRING_MORE;
+    const bool pattern = e->kind == SC_E_WORD && !strcmp(e->text, "pattern");
+    for (size_t i = 0; i < n && (by_value || pattern); i++) {
+        if (by_value && i >= e->len)
+            break;
+        uint8_t want = by_value ? (uint8_t)e->text[i] : sc_pattern(r->read[fd] + (uint32_t)i);
+        if (want != o->data[i]) {
+            run_end(r, VERDICT_FAIL, "data: expected 0x%02x at octet %zu, got 0x%02x", want, i,
+                    o->data[i]);
+            return;
+        }
+    }
+    r->read[fd] += (uint32_t)n;
+}
+
+static void judge(struct run *r, const struct sc_call *c, const struct outcome *o)
+{
+    int64_t want = 0;
+    char got[64];
+    describe(got, sizeof(got), o->value);
+    if (c->result->kind == SC_E_ELLIPSIS || r->over)
+        return;
+    if (!run_value(c->result, &want)) {
+        run_end(r, VERDICT_UNSUPPORTED, "%s: a result of this kind cannot be compared", c->name);
+        return;
+    }
+    if (o->new_fd >= 0 && want >= 0 && want < RUN_FDS) {
+        r->live_fd[want] = o->new_fd;
+        r->read[want] = r->written[want] = 0;
+    } else if (want < 0 ? o->value >= 0 : o->value != want) {
+        run_end(r, VERDICT_FAIL, "%s: expected %lld%s%s, got %s", c->name, (long long)want,
+                c->err ? " " : "", c->err ? c->err : "", got);
+    } else if (want < 0 && c->err && strcmp(c->err, strerrorname_np((int)-o->value)) != 0) {
+        run_end(r, VERDICT_FAIL, "%s: expected -1 %s, got %s", c->name, c->err, got);
+    } else {
+        check_data(r, c, o);
+    }
+}
+
+static bool attempt(struct run *r, const struct sc_event *ev, struct outcome *o)
+{
+    const struct sc_call *c = &ev->u.call;
+    *o = (struct outcome){ .new_fd = -1 };
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        if (strcmp(calls[i].name, c->name) != 0)
+            continue;
+        calls[i].run(r, c, o);
+        if (o->unsupported)
+            run_end(r, VERDICT_UNSUPPORTED, "%s: %s is not supported", c->name, o->unsupported);
+        else if (o->value == -ENOSYS)
+            run_end(r, VERDICT_UNSUPPORTED, "%s: %s cannot do it", c->name, r->ops->name);
+        return !r->over;
+    }
+    run_end(r, VERDICT_UNSUPPORTED, "%s: this call is not supported", c->name);
+    return false;
+}
+
+static bool expects_to_block(const struct sc_call *c)
+{
+    return c->err && (!strcmp(c->err, "EAGAIN") || !strcmp(c->err, "EWOULDBLOCK") ||
+                      !strcmp(c->err, "EINPROGRESS"));
+}
+
+static void record_call(struct run *r, const struct sc_call *c, long value)
+{
+    char text[64];
+    if (!r->opt->trace)
+        return;
+    describe(text, sizeof(text), value);
+    case_event(r->opt->trace, r->now - r->begun, END_B, "%s = %s", c->name, text)->line =
+        r->ev ? r->ev->line : 0;
+}
+
+void run_call(struct run *r, const struct sc_event *ev)
+{
+    struct outcome o;
+    const struct sc_call *c = &ev->u.call;
+    if (r->pending.ev) {
+        run_end(r, VERDICT_FAIL, "%s: expected the call of line %u to have returned, got no return",
+                c->name, r->pending.ev->line);
+        return;
+    }
+    r->pending = (struct run_pending){ .begin = r->now - r->begun, .wake = RS_NEVER };
+    if (!attempt(r, ev, &o)) {
+        free(o.data);
+        return;
+    }
+    const int fd = call_fd(c);
+    const bool waits = !(fd >= 0 && r->nonblocking[fd]) && !expects_to_block(c);
+    if (o.again && waits) {
+        r->pending.ev = ev;
+        r->pending.connecting = !strcmp(c->name, "connect");
+        r->pending.end = r->base;
+        if (ev->at.blocking)
+            r->pending.end += ev->at.to - ev->at.from;
+    } else {
+        record_call(r, c, o.value);
+        judge(r, c, &o);
+        if (ev->at.blocking && ev->at.to > ev->at.from + r->tolerance && !r->over)
+            run_end(r, VERDICT_FAIL, "%s: expected to block, got an immediate return", c->name);
+    }
+    free(o.data);
+    run_pull(r);
+}
+
+void run_retry(struct run *r)
+{
+    struct outcome o;
+    const struct sc_event *ev = r->pending.ev, *at = r->ev;
+    if (!ev || r->over)
+        return;
+    r->ev = ev;
+    if (attempt(r, ev, &o) && !o.again) {
+        const uint64_t now = r->now - r->begun;
+        if (now + r->tolerance < r->pending.end)
+            run_end(r, VERDICT_FAIL, "%s: expected to return at %.6f s, got a return at %.6f s",
+                    ev->u.call.name, (double)r->pending.end / 1e6, (double)now / 1e6);
+        record_call(r, &ev->u.call, o.value);
+        judge(r, &ev->u.call, &o);
+        r->pending.ev = NULL;
+    }
+    free(o.data);
+    if (!r->over)
+        r->ev = at;
+}
+
+/* ---- The RFC's user calls --------------------------------------------------------------- */
+
+void run_user(struct run *r, const struct sc_event *ev)
+{
+    const struct sc_user *u = &ev->u.user;
+    if (!r->ops->user) {
+        run_end(r, VERDICT_UNSUPPORTED, "user: %s has sockets only", r->ops->name);
+        return;
+    }
+    long got = r->ops->user(r->sut, u, r->now);
+    if (u->err) {
+        const char *name = got < 0 ? rs_error_name((int)got) : "no error";
+        if (strcmp(name, u->err) != 0)
+            run_end(r, VERDICT_FAIL, "user %s: expected %s, got %s",
+                    sc_user_name((enum sc_user_op)u->op), u->err, name);
+    } else if (u->has_result ? got != u->result : got < 0) {
+        run_end(r, VERDICT_FAIL, "user %s: expected %lld, got %ld",
+                sc_user_name((enum sc_user_op)u->op), (long long)u->result, got);
+    }
+    run_pull(r);
+}

@@ -1,0 +1,29 @@
+/* What the files of the runner's calls share. */
+#ifndef HARNESS_RUN_CALL_H
+#define HARNESS_RUN_CALL_H
+
+#include "harness/run_state.h"
+
+/* How one attempt at a call went. */
+struct outcome {
+    long value;      /* result, or a negative errno */
+    bool again;      /* it would block */
+    const char *unsupported; /* what the stack or this runner cannot do, or NULL */
+    int new_fd;      /* a live descriptor to be known under the script's number; -1: none */
+    uint8_t *data;   /* what was read */
+};
+
+/* The arguments of a call, in order; NULL beyond the last. */
+const struct sc_expr *call_arg(const struct sc_call *, int n);
+/* A number among them; what is none makes the call unsupported. */
+int64_t call_number(const struct sc_call *, int n, struct outcome *);
+/* The descriptor it is about, by the script's number and by the stack's; -1: none. */
+int call_fd(const struct sc_call *);
+int call_live_fd(const struct run *, const struct sc_call *);
+/* A field of a struct by its name, or NULL. */
+const struct sc_expr *call_field(const struct sc_expr *, const char *name);
+
+void call_send(struct run *, const struct sc_call *, struct outcome *);
+void call_recv(struct run *, const struct sc_call *, struct outcome *);
+
+#endif

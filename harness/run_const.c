@@ -1,0 +1,76 @@
+/* Symbolic constants of scripts, with the values of this system's headers. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "harness/run_state.h"
+
+#define C(name) { #name, name }
+static const struct {
+    const char *name;
+    int64_t value;
+} constants[] = {
+    C(AF_INET), C(AF_INET6), C(PF_INET), C(PF_INET6), C(SOCK_STREAM), C(SOCK_DGRAM),
+    C(SOCK_NONBLOCK), C(SOCK_CLOEXEC), C(IPPROTO_TCP), C(IPPROTO_IP), C(IPPROTO_IPV6),
+    C(IPPROTO_UDP), C(SOL_SOCKET), C(SOL_TCP), C(SOL_IP),
+    C(SO_REUSEADDR), C(SO_REUSEPORT), C(SO_KEEPALIVE), C(SO_LINGER), C(SO_SNDBUF), C(SO_RCVBUF),
+    C(SO_ERROR), C(SO_OOBINLINE), C(SO_RCVLOWAT), C(SO_SNDTIMEO), C(SO_RCVTIMEO), C(SO_PRIORITY),
+    C(SO_MARK), C(SO_ZEROCOPY), C(SO_TIMESTAMPING), C(SO_MAX_PACING_RATE),
+    C(TCP_NODELAY), C(TCP_CORK), C(TCP_MAXSEG), C(TCP_KEEPIDLE), C(TCP_KEEPINTVL), C(TCP_KEEPCNT),
+    C(TCP_USER_TIMEOUT), C(TCP_QUICKACK), C(TCP_DEFER_ACCEPT), C(TCP_FASTOPEN), C(TCP_INFO),
+    C(TCP_CONGESTION), C(TCP_LINGER2), C(TCP_SYNCNT), C(TCP_WINDOW_CLAMP), C(TCP_MD5SIG),
+    C(IP_TOS), C(IP_TTL), C(IP_MTU_DISCOVER), C(IP_PMTUDISC_DONT), C(IP_PMTUDISC_DO),
+    C(MSG_DONTWAIT), C(MSG_PEEK), C(MSG_OOB), C(MSG_MORE), C(MSG_NOSIGNAL), C(MSG_WAITALL),
+    C(MSG_TRUNC), C(MSG_EOR), C(MSG_FASTOPEN), C(MSG_ZEROCOPY), C(MSG_ERRQUEUE),
+    C(F_GETFL), C(F_SETFL), C(O_RDWR), C(O_RDONLY), C(O_WRONLY), C(O_NONBLOCK),
+    C(SHUT_RD), C(SHUT_WR), C(SHUT_RDWR),
+    C(POLLIN), C(POLLOUT), C(POLLERR), C(POLLHUP), C(POLLRDHUP), C(POLLPRI), C(POLLNVAL),
+    C(FIONREAD), C(TIOCOUTQ),
+    C(TCP_ESTABLISHED), C(TCP_SYN_SENT), C(TCP_SYN_RECV), C(TCP_FIN_WAIT1), C(TCP_FIN_WAIT2),
+    C(TCP_TIME_WAIT), C(TCP_CLOSE), C(TCP_CLOSE_WAIT), C(TCP_LAST_ACK), C(TCP_LISTEN),
+    C(TCP_CLOSING), C(TCPI_OPT_TIMESTAMPS), C(TCPI_OPT_SACK), C(TCPI_OPT_WSCALE), C(TCPI_OPT_ECN),
+    C(TCPI_OPT_SYN_DATA),
+    { "SIOCINQ", FIONREAD }, { "SIOCOUTQ", TIOCOUTQ },
+    { "TCP_CA_Open", 0 }, { "TCP_CA_Disorder", 1 }, { "TCP_CA_CWR", 2 }, { "TCP_CA_Recovery", 3 },
+    { "TCP_CA_Loss", 4 }, { "True", 1 }, { "False", 0 },
+};
+
+bool run_constant(const char *name, int64_t *value)
+{
+    for (size_t i = 0; i < sizeof(constants) / sizeof(constants[0]); i++) {
+        if (strcmp(constants[i].name, name) == 0) {
+            *value = constants[i].value;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool run_value(const struct sc_expr *e, int64_t *value)
+{
+    int64_t b;
+    if (!e)
+        return false;
+    switch ((enum sc_expr_kind)e->kind) {
+    case SC_E_INT:
+    case SC_E_HEX:
+        *value = e->num;
+        return true;
+    case SC_E_WORD:
+        return run_constant(e->text, value);
+    case SC_E_OR:
+        if (!run_value(e->a, value) || !run_value(e->b, &b))
+            return false;
+        *value |= b;
+        return true;
+    case SC_E_LIST:
+        return run_value(e->first, value); /* [1] stands for an int in memory */
+    default:
+        return false;
+    }
+}

@@ -1,0 +1,297 @@
+/* Segments and ICMP messages from templates onto the wire, and which connection they belong to. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/run_state.h"
+#include "refstack/cursor.h"
+
+enum { FIRST_PEER_PORT = 40001 };
+
+/* ---- Connections ------------------------------------------------------------------------ */
+
+struct run_conn *run_conn_find(struct run *r, uint16_t sut_port, uint16_t peer_port)
+{
+    for (int i = 0; i < r->n_conns; i++)
+        if (r->conn[i].sut_port == sut_port && r->conn[i].peer_port == peer_port)
+            return &r->conn[i];
+    return NULL;
+}
+
+struct run_conn *run_conn_new(struct run *r, uint16_t sut_port, uint16_t peer_port)
+{
+    if (r->n_conns == RUN_CONNS) {
+        run_end(r, VERDICT_ERROR, "connections: a script may have at most %d", RUN_CONNS);
+        return &r->conn[0];
+    }
+    struct run_conn *c = &r->conn[r->n_conns++];
+    memset(c, 0, sizeof(*c));
+    c->sut_port = sut_port;
+    c->peer_port = peer_port ? peer_port : (uint16_t)(FIRST_PEER_PORT + r->n_conns);
+    return c;
+}
+
+/* packetdrill's rule: a SYN for a listener opens another connection, and what follows belongs to
+ * the latest one.  A SYN that is to reach an old one names its number by a base (`S IRS(0)`). */
+static struct run_conn *conn_for_input(struct run *r, const struct sc_packet *p)
+{
+    struct run_conn *c = NULL;
+    if (p->src_port || p->dst_port) {
+        c = run_conn_find(r, p->dst_port, p->src_port);
+        if (!c)
+            c = run_conn_new(r, p->dst_port, p->src_port);
+    } else {
+        const bool syn = (p->seg.flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
+        const bool another = syn && r->listening && p->seg.seq.base == SC_REL;
+        if (r->current >= 0 && !another)
+            c = &r->conn[r->current];
+        else
+            c = run_conn_new(r, r->listen_port ? r->listen_port : r->config.port, 0);
+    }
+    r->current = (int)(c - r->conn);
+    return c;
+}
+
+/* ---- TCP options ------------------------------------------------------------------------ */
+
+static void put_sack(struct tcp_option *o, const struct wireview *v, const struct sc_option *t)
+{
+    o->len = (uint8_t)(2 + 8 * t->u.sack.n);
+    o->u.sack.n = t->u.sack.n;
+    for (int i = 0; i < t->u.sack.n; i++) {
+        o->u.sack.block[i].left = wireview_num(v, t->u.sack.left[i], WV_SUT);
+        o->u.sack.block[i].right = wireview_num(v, t->u.sack.right[i], WV_SUT);
+    }
+}
+
+/* TSval is the script's own and goes out as it is written; TSecr echoes the SUT's clock. */
+static uint32_t ts_val(const struct wireview *v, struct sc_num n)
+{
+    return n.base == SC_REL ? n.offset : wireview_num(v, n, WV_TS);
+}
+
+static void put_option(struct wcur *w, const struct wireview *v, const struct sc_option *t)
+{
+    struct tcp_option o = { .kind = t->kind, .typed = true };
+    switch (t->raw ? -1 : t->kind) {
+    case OPT_EOL:
+    case OPT_NOP:
+        o.len = 1;
+        break;
+    case OPT_MSS:
+        o.len = 4;
+        o.u.mss = t->u.mss;
+        break;
+    case OPT_WSCALE:
+        o.len = 3;
+        o.u.shift = t->u.shift;
+        break;
+    case OPT_SACK_PERMITTED:
+        o.len = 2;
+        break;
+    case OPT_SACK:
+        put_sack(&o, v, t);
+        break;
+    case OPT_TIMESTAMPS:
+        o.len = 10;
+        o.u.ts.val = ts_val(v, t->u.ts.val);
+        o.u.ts.ecr = wireview_num(v, t->u.ts.ecr, WV_TS);
+        break;
+    case OPT_USER_TIMEOUT:
+        o.len = 4;
+        o.u.user_timeout = t->u.user_timeout;
+        break;
+    case -1:
+        wcur_copy(w, t->u.bytes.octet, t->u.bytes.len);
+        return;
+    case OPT_MD5:
+        wcur_u8(w, OPT_MD5);
+        wcur_u8(w, (uint8_t)(2 + t->u.bytes.len));
+        wcur_copy(w, t->u.bytes.octet, t->u.bytes.len);
+        return;
+    default: /* a cookie, under its own kind or as an experiment (RFC 7413 appendix A) */
+        wcur_u8(w, t->kind);
+        wcur_u8(w, (uint8_t)(t->u.cookie.len + (t->u.cookie.experimental ? 4 : 2)));
+        if (t->u.cookie.experimental)
+            wcur_u16(w, 0xF989);
+        wcur_copy(w, t->u.cookie.octet, t->u.cookie.len);
+        return;
+    }
+    opt_put(w, &o);
+}
+
+static size_t put_options(const struct wireview *v, const struct sc_segment *t, uint8_t *buf,
+                          bool *bad)
+{
+    struct wcur w = wcur_of(buf, TCP_OPT_MAX);
+    for (int i = 0; i < t->n_options; i++)
+        put_option(&w, v, &t->option[i]);
+    size_t n = (size_t)(w.p - buf);
+    while (n % 4 && n < TCP_OPT_MAX)
+        buf[n++] = OPT_EOL;
+    *bad = w.bad;
+    return n;
+}
+
+/* ---- The datagram ----------------------------------------------------------------------- */
+
+static size_t put_ip(struct run *r, const struct sc_segment *t, uint8_t proto, size_t len)
+{
+    struct ip4_hdr ip = { .ihl = 5, .frag = IP4_DF, .ttl = 64, .proto = proto };
+    ip.total_len = (uint16_t)(IP4_HEADER + len);
+    ip.src = r->config.remote;
+    ip.dst = r->config.local;
+    if (t && t->has_tos)
+        ip.tos = t->tos;
+    if (t && t->has_ecn)
+        ip.tos = (uint8_t)((ip.tos & 0xfc) | (t->ecn & 3));
+    if (t && t->ttl)
+        ip.ttl = t->ttl;
+    return ip4_emit_sum(&ip, r->buf, sizeof(r->buf));
+}
+
+/* Damage comes last, with the checksum made right again for what is left, so that the stack gets
+ * as far as the damage and not only as far as the checksum. */
+static size_t damage(struct run *r, const struct sc_segment *t, uint8_t *p, size_t len)
+{
+    if ((t->malform & SC_TRUNCATED) && t->cut < len)
+        len = t->cut;
+    if ((t->malform & SC_BAD_DOFF) && len > 12)
+        p[12] = (uint8_t)(t->doff << 4 | (p[12] & 0x0f));
+    if (len < 18)
+        return len;
+    p[16] = p[17] = 0;
+    uint32_t sum = csum_pseudo(&r->config.remote, &r->config.local, IP_PROTO_TCP, (uint32_t)len);
+    uint16_t csum = csum_fold(csum_add(sum, p, len));
+    if (t->malform & SC_BAD_CHECKSUM)
+        csum ^= t->csum;
+    p[16] = (uint8_t)(csum >> 8);
+    p[17] = (uint8_t)csum;
+    return len;
+}
+
+static uint8_t *make_text(const struct wireview *v, const struct sc_segment *t, uint32_t seq)
+{
+    uint8_t *text = calloc(1, t->text_len ? t->text_len : 1);
+    if (!text)
+        abort();
+    if (t->text)
+        memcpy(text, t->text, t->text_len);
+    for (uint32_t i = 0; t->text_pattern && i < t->text_len; i++)
+        text[i] = sc_pattern(seq - v->irs - 1 + i);
+    return text;
+}
+
+/* A SYN that opens: its number on the wire is ours to choose; the script's maps onto it. */
+static void choose_irs(struct run *r, struct wireview *v, const struct sc_segment *t)
+{
+    if (!(t->flags & TCP_SYN) || t->seq.base != SC_REL || v->has_irs)
+        return;
+    uint64_t x = (r->config.seed + (uint64_t)r->n_conns) * UINT64_C(0x9E3779B97F4A7C15);
+    v->irs = (uint32_t)(x >> 32);
+    v->irs_script = t->seq.offset;
+    v->peer_nxt = v->irs;
+    v->rcv_nxt = v->irs + 1;
+    v->has_irs = true;
+}
+
+static void inject_tcp(struct run *r, const struct sc_packet *p)
+{
+    const struct sc_segment *t = &p->seg;
+    struct run_conn *c = conn_for_input(r, p);
+    struct wireview *v = &c->view;
+    uint8_t opt[TCP_OPT_MAX];
+    bool bad;
+    choose_irs(r, v, t);
+    struct tcp_seg seg = { .src_port = c->peer_port, .dst_port = c->sut_port };
+    seg.seq = wireview_num(v, t->seq, WV_PEER);
+    seg.flags = t->flags;
+    seg.ack = wireview_num(v, t->ack, WV_SUT);
+    if (t->ack.base == SC_NONE && (t->flags & TCP_ACK))
+        seg.ack = v->snd_nxt;
+    seg.wnd = t->has_wnd ? t->wnd : UINT16_MAX;
+    seg.up = t->up;
+    seg.opt_len = (uint8_t)put_options(v, t, opt, &bad);
+    seg.opt = opt;
+    uint8_t *text = make_text(v, t, seg.seq);
+    seg.text = text;
+    seg.text_len = t->text_len;
+    size_t room = sizeof(r->buf) - IP4_HEADER;
+    size_t n = bad ? 0 : tcp_emit_sum(&seg, &r->config.remote, &r->config.local,
+                                      r->buf + IP4_HEADER, room);
+    free(text);
+    if (!n) {
+        run_end(r, VERDICT_ERROR, "segment: it does not fit: at most 40 octets of options and "
+                                  "65,495 of text");
+        return;
+    }
+    n = damage(r, t, r->buf + IP4_HEADER, n);
+    n += put_ip(r, t, IP_PROTO_TCP, n);
+    run_deliver(r, r->buf, n);
+    if (!(t->malform & ~SC_BAD_RESERVED))
+        wireview_in(v, &seg);
+}
+
+/* ---- ICMP ------------------------------------------------------------------------------- */
+
+/* The message quotes the header and eight octets of a segment that the SUT sent (RFC 792). */
+static void inject_icmp(struct run *r, const struct sc_icmp *t)
+{
+    if (r->current < 0)
+        run_conn_new(r, r->listen_port ? r->listen_port : r->config.port, 0);
+    struct run_conn *c = &r->conn[r->current < 0 ? 0 : r->current];
+    uint8_t body[IP4_HEADER + 8];
+    struct ip4_hdr ip = { .ihl = 5, .frag = IP4_DF, .ttl = 64, .proto = IP_PROTO_TCP };
+    ip.total_len = (uint16_t)(IP4_HEADER + TCP_HEADER + t->text_len);
+    ip.src = r->config.local;
+    ip.dst = r->config.remote;
+    ip4_emit_sum(&ip, body, sizeof(body));
+    struct wcur w = wcur_of(body + IP4_HEADER, 8);
+    wcur_u16(&w, c->sut_port);
+    wcur_u16(&w, c->peer_port);
+    wcur_u32(&w, wireview_num(&c->view, t->seq, WV_SUT));
+    struct icmp_msg m = { .type = t->type, .code = t->code, .rest = t->mtu, .body = body,
+                          .body_len = sizeof(body) };
+    size_t n = icmp_emit_sum(&m, r->buf + IP4_HEADER, sizeof(r->buf) - IP4_HEADER);
+    n += put_ip(r, NULL, IP_PROTO_ICMP, n);
+    run_deliver(r, r->buf, n);
+}
+
+void run_inject(struct run *r, const struct sc_event *ev)
+{
+    if (ev->kind == SC_ICMP)
+        inject_icmp(r, &ev->u.icmp);
+    else
+        inject_tcp(r, &ev->u.packet);
+}
+
+/* ---- Record ----------------------------------------------------------------------------- */
+
+static int8_t state_now(struct run *r)
+{
+    if (r->current < 0 || !r->sut)
+        return TRACE_STATE_UNKNOWN;
+    int state = run_state_of(r, &r->conn[r->current]);
+    return (int8_t)(state < 0 ? TRACE_STATE_UNKNOWN : state);
+}
+
+void run_record_packet(struct run *r, bool out, const uint8_t *p, size_t len, uint64_t us)
+{
+    if (!r->opt->trace)
+        return;
+    struct trace_row *row = case_packet(r->opt->trace, us, out ? END_B : END_A, RS_LINK_IP, p, len);
+    row->line = r->ev ? r->ev->line : 0;
+    row->before[END_B] = row->after[END_B] = state_now(r);
+}
+
+void run_deliver(struct run *r, const uint8_t *p, size_t len)
+{
+    int8_t before = r->opt->trace ? state_now(r) : TRACE_STATE_UNKNOWN;
+    run_record_packet(r, false, p, len, r->now - r->begun);
+    size_t row = r->opt->trace ? r->opt->trace->n_rows - 1 : 0;
+    r->ops->input(r->sut, p, len, r->now);
+    if (r->opt->trace) {
+        r->opt->trace->row[row].before[END_B] = before;
+        r->opt->trace->row[row].after[END_B] = state_now(r);
+    }
+    run_pull(r);
+}

@@ -1,0 +1,101 @@
+/* What the runner's files share; nobody else includes this. */
+#ifndef HARNESS_RUN_STATE_H
+#define HARNESS_RUN_STATE_H
+
+#include "harness/run.h"
+#include "harness/wireview.h"
+
+enum { RUN_CONNS = 32, RUN_FDS = 64, RUN_DATAGRAM = 65536 };
+
+/* One connection, as the wire shows it. */
+struct run_conn {
+    uint16_t sut_port, peer_port;
+    struct wireview view;
+};
+
+/* A datagram the SUT sent that no event has met yet. */
+struct run_sent {
+    uint64_t us;
+    uint8_t *octet;
+    size_t len;
+};
+
+/* A call that has not returned: in virtual time the script goes on and it is tried again. */
+struct run_pending {
+    const struct sc_event *ev;
+    bool connecting;  /* connect was begun; what remains is its outcome */
+    size_t done;      /* octets of a write that were taken */
+    uint64_t begin;   /* when it was called */
+    uint64_t end;     /* when the script says it returns */
+    uint64_t wake;    /* when it returns by itself (a timeout of poll); RS_NEVER */
+};
+
+struct run {
+    const struct script *script;
+    const struct sut_ops *ops;
+    const struct run_options *opt;
+    struct run_result *res;
+    void *sut;
+    struct sc_arena arena; /* values made for this run */
+    struct sut_config config;
+    uint64_t now, begun; /* microseconds; the script's zero is `begun` */
+    uint64_t base;       /* time of the event before, since `begun` */
+    uint64_t tolerance;
+    const struct sc_event *ev; /* the one that runs, for messages */
+    struct run_conn conn[RUN_CONNS];
+    int n_conns, current; /* -1: none yet */
+    bool listening;
+    uint16_t listen_port;
+    int live_fd[RUN_FDS]; /* by the script's number; -1: none */
+    uint16_t bound_port[RUN_FDS];
+    bool nonblocking[RUN_FDS], is_listener[RUN_FDS];
+    uint32_t written[RUN_FDS], read[RUN_FDS]; /* octets, for the pattern stream */
+    struct run_sent *sent;
+    size_t n_sent, sent_at, sent_cap;
+    struct run_pending pending;
+    bool over; /* a verdict was reached */
+    uint8_t buf[RUN_DATAGRAM];
+};
+
+/* ---- Verdicts (run.c) ------------------------------------------------------------------- */
+
+/* Ends the run.  fmt begins with the field: "ack: expected 5, got 6". */
+void run_end(struct run *, enum verdict, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Adds a line to the reason of the verdict that was just given. */
+void run_explain(struct run *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int run_state_of(struct run *, const struct run_conn *);
+
+/* ---- Time (run.c) ----------------------------------------------------------------------- */
+
+/* Lets time pass up to `to` (since zero); stops early at the first datagram when asked. */
+void run_advance(struct run *, uint64_t to, bool stop_at_output);
+/* Takes what the SUT has to send at this moment. */
+void run_pull(struct run *);
+
+/* ---- Packets (run_packet.c, run_expect.c) ----------------------------------------------- */
+
+void run_inject(struct run *, const struct sc_event *);
+void run_expect(struct run *, const struct sc_event *);
+struct run_conn *run_conn_new(struct run *, uint16_t sut_port, uint16_t peer_port);
+struct run_conn *run_conn_find(struct run *, uint16_t sut_port, uint16_t peer_port);
+/* Hands a datagram to the SUT and records it. */
+void run_deliver(struct run *, const uint8_t *, size_t len);
+void run_record_packet(struct run *, bool out, const uint8_t *, size_t len, uint64_t us);
+
+/* ---- Calls and code --------------------------------------------------------------------- */
+
+void run_call(struct run *, const struct sc_event *);
+void run_retry(struct run *); /* the pending call */
+void run_user(struct run *, const struct sc_event *);
+void run_code(struct run *, const char *code);
+/* The value of a symbolic constant such as SOL_SOCKET. */
+bool run_constant(const char *name, int64_t *value);
+/* A number, a constant or an OR of such. */
+bool run_value(const struct sc_expr *, int64_t *value);
+
+/* ---- Preamble (run_config.c) ------------------------------------------------------------ */
+
+void run_configure(struct run *);
+
+#endif

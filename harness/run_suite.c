@@ -1,0 +1,322 @@
+#include "harness/run_suite.h"
+
+#include <errno.h>
+#include <fts.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "harness/ladder.h"
+#include "harness/pcapng_case.h"
+#include "harness/script_parse.h"
+
+/* ---- Finding scripts -------------------------------------------------------------------- */
+
+static bool has_tag(const struct script *s, const char *id)
+{
+    for (size_t i = 0; i < s->n_events; i++)
+        if (s->event[i].kind == SC_TAGS)
+            for (const struct sc_pair *p = s->event[i].u.pair; p; p = p->next)
+                if (strcmp(p->name, id) == 0)
+                    return true;
+    return false;
+}
+
+static char *case_name(const char *path, size_t skip)
+{
+    char *name = strdup(path + skip);
+    if (!name)
+        abort();
+    size_t n = strlen(name);
+    if (n > 4 && strcmp(name + n - 4, ".pkt") == 0)
+        name[n - 4] = '\0';
+    return name;
+}
+
+static void add_case(struct suite *s, const char *path, size_t skip, struct script *script,
+                     uint8_t ip)
+{
+    if (s->n == s->cap) {
+        s->cap = s->cap ? s->cap * 2 : 128;
+        s->item = realloc(s->item, s->cap * sizeof(*s->item));
+        if (!s->item)
+            abort();
+    }
+    s->item[s->n++] = (struct suite_case){ strdup(path), case_name(path, skip), script, ip };
+}
+
+/* A script for either version runs with each that the stack has. */
+static int add_script(struct suite *s, const char *path, size_t skip,
+                      const struct suite_options *opt, char *error)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (strcmp(s->item[i].path, path) == 0)
+            return 0;
+    struct script *script = script_load(path, error);
+    if (!script)
+        return -1;
+    if (opt->filter && !strstr(path, opt->filter) && !has_tag(script, opt->filter)) {
+        script_free(script);
+        return 0;
+    }
+    add_case(s, path, skip, script, script->ip ? script->ip : 4);
+    if (!script->ip && (opt->ops->caps & SUT_IP6))
+        add_case(s, path, skip, script, 6);
+    return 0;
+}
+
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+    return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+static int add_folder(struct suite *s, const char *path, const struct suite_options *opt,
+                      char *error, size_t cap)
+{
+    char *copy = strdup(path);
+    char *const roots[] = { copy, NULL };
+    size_t len = strlen(path);
+    while (len > 1 && path[len - 1] == '/')
+        copy[--len] = '\0';
+    FTS *f = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
+    int status = f ? 0 : -1;
+    for (FTSENT *e; !status && (e = fts_read(f)) != NULL;) {
+        const size_t n = e->fts_namelen;
+        if (e->fts_info == FTS_F && n > 4 && !strcmp(e->fts_name + n - 4, ".pkt"))
+            status = add_script(s, e->fts_path, len + 1, opt, error);
+        else if (e->fts_info == FTS_DNR || e->fts_info == FTS_ERR)
+            status = -1, snprintf(error, cap, "cannot read %s: %s; make it readable", e->fts_path,
+                                  strerror(e->fts_errno));
+    }
+    if (f)
+        fts_close(f);
+    free(copy);
+    return status;
+}
+
+int suite_add(struct suite *s, const char *path, const struct suite_options *opt, char *error,
+              size_t cap)
+{
+    struct stat st;
+    if (stat(path, &st) < 0) {
+        snprintf(error, cap, "cannot read %s: %s; name a script or a folder of scripts", path,
+                 strerror(errno));
+        return -1;
+    }
+    if (S_ISDIR(st.st_mode))
+        return add_folder(s, path, opt, error, cap);
+    const char *slash = strrchr(path, '/');
+    return add_script(s, path, slash ? (size_t)(slash + 1 - path) : 0, opt, error);
+}
+
+void suite_free(struct suite *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        /* Both versions of a case share one script. */
+        if (i == 0 || s->item[i].script != s->item[i - 1].script)
+            script_free(s->item[i].script);
+        free(s->item[i].path);
+        free(s->item[i].name);
+    }
+    free(s->item);
+}
+
+/* ---- Workers ---------------------------------------------------------------------------- */
+
+enum slot_state { SLOT_WAITING, SLOT_RUNNING, SLOT_DONE, SLOT_REPORTED };
+
+struct slot {
+    _Atomic int state;
+    pid_t worker;
+    double began;
+    double seconds;
+    struct run_result result;
+};
+
+struct board {
+    _Atomic size_t next;
+    struct slot slot[];
+};
+
+static double clock_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* The seed depends on the case and not on the order, so that every -j gives the same octets. */
+static uint64_t case_seed(const struct suite_options *opt, const struct suite_case *c)
+{
+    uint64_t h = opt->seed ^ UINT64_C(0xcbf29ce484222325);
+    for (const char *p = c->name; *p; p++)
+        h = (h ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
+    return h;
+}
+
+static void run_one(const struct suite_case *c, const struct suite_options *opt,
+                    struct result_case *trace, struct run_result *res)
+{
+    const struct run_options run = { .seed = case_seed(opt, c), .ip = c->ip, .trace = trace };
+    run_script(c->script, opt->ops, &run, res);
+}
+
+static void work(const struct suite *s, const struct suite_options *opt, struct board *b)
+{
+    for (size_t i; (i = atomic_fetch_add(&b->next, 1)) < s->n;) {
+        struct slot *slot = &b->slot[i];
+        slot->worker = getpid();
+        slot->began = clock_now();
+        atomic_store(&slot->state, SLOT_RUNNING);
+        run_one(&s->item[i], opt, NULL, &slot->result);
+        slot->seconds = clock_now() - slot->began;
+        atomic_store(&slot->state, SLOT_DONE);
+    }
+}
+
+static pid_t start_worker(const struct suite *s, const struct suite_options *opt, struct board *b)
+{
+    fflush(NULL); /* or the child would write what is buffered a second time */
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    work(s, opt, b);
+    _exit(0);
+}
+
+/* What became of the case that a worker was busy with when it ended. */
+static void blame(const struct suite *s, struct board *b, pid_t pid, int status)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        struct slot *slot = &b->slot[i];
+        if (slot->worker != pid || atomic_load(&slot->state) != SLOT_RUNNING)
+            continue;
+        slot->seconds = clock_now() - slot->began;
+        slot->result.verdict = VERDICT_ERROR;
+        if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+            snprintf(slot->result.reason, RUN_REASON_SIZE,
+                     "%s: it did not end in time; the stack hangs", s->item[i].path);
+        else
+            snprintf(slot->result.reason, RUN_REASON_SIZE, "%s: the stack crashed with %s %d",
+                     s->item[i].path, WIFSIGNALED(status) ? "signal" : "status",
+                     WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+        atomic_store(&slot->state, SLOT_DONE);
+    }
+}
+
+static void kill_hung(const struct suite *s, const struct suite_options *opt, struct board *b)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (atomic_load(&b->slot[i].state) == SLOT_RUNNING &&
+            clock_now() - b->slot[i].began > opt->timeout_s)
+            kill(b->slot[i].worker, SIGKILL);
+}
+
+/* ---- Results ---------------------------------------------------------------------------- */
+
+static void keep_artefact(struct result_case *rc, const char *folder, const char *kind)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof(path), "%s/%s.%s", folder, rc->name, kind);
+    if (n < 0 || (size_t)n >= sizeof(path))
+        return;
+    /* One flat folder: a case's own folders become part of its file's name. */
+    for (char *p = path + strlen(folder) + 1; *p; p++)
+        if (*p == '/')
+            *p = '_';
+    if (!strcmp(kind, "pcapng")) {
+        if (pcapng_case(rc, path) == 0)
+            case_artefact(rc, kind, path);
+        return;
+    }
+    FILE *f = fopen(path, "w");
+    if (!f)
+        return;
+    ladder_text(f, rc);
+    fclose(f);
+    case_artefact(rc, kind, path);
+}
+
+static void tag_all(struct result_case *rc, const struct script *s)
+{
+    for (size_t i = 0; i < s->n_events; i++)
+        if (s->event[i].kind == SC_TAGS)
+            for (const struct sc_pair *p = s->event[i].u.pair; p; p = p->next)
+                case_tag(rc, p->name);
+}
+
+static void report_one(const struct suite_case *c, const struct suite_options *opt,
+                       const struct slot *slot, struct result *out, struct tap *tap)
+{
+    const struct run_result *res = &slot->result;
+    struct result_case *rc = result_case(out, "script", c->name, opt->ops->name, c->ip);
+    const bool failed = res->verdict == VERDICT_FAIL;
+    case_file(rc, c->path);
+    case_actors(rc, "script", opt->ops->name);
+    tag_all(rc, c->script);
+    if (opt->trace_all ? res->verdict != VERDICT_ERROR : failed && opt->keep) {
+        struct run_result again;
+        run_one(c, opt, rc, &again);
+    }
+    if (failed && opt->keep) {
+        keep_artefact(rc, opt->keep, "pcapng");
+        keep_artefact(rc, opt->keep, "ladder");
+    }
+    const char *pcap = failed && rc->n_artefacts ? rc->artefact[0].path : NULL;
+    if (res->verdict == VERDICT_PASS)
+        case_verdict(rc, VERDICT_PASS, NULL);
+    else
+        case_verdict(rc, res->verdict, "%s%s%s", res->reason, pcap ? "\n  pcapng: " : "",
+                     pcap ? pcap : "");
+    rc->seconds = slot->seconds;
+    tap_case(tap, rc);
+}
+
+/* In order, as far as they are done, so that output does not depend on who was faster. */
+static size_t report_done(const struct suite *s, const struct suite_options *opt, struct board *b,
+                          size_t from, struct result *out, struct tap *tap)
+{
+    while (from < s->n && atomic_load(&b->slot[from].state) == SLOT_DONE) {
+        report_one(&s->item[from], opt, &b->slot[from], out, tap);
+        from++;
+    }
+    return from;
+}
+
+void suite_run(const struct suite *s, const struct suite_options *opt, struct result *out,
+               struct tap *tap)
+{
+    const size_t size = sizeof(struct board) + s->n * sizeof(struct slot);
+    struct board *b = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (b == MAP_FAILED)
+        abort();
+    unsigned alive = 0;
+    size_t done = 0;
+    for (unsigned i = 0; i < opt->jobs && i < s->n; i++)
+        alive += start_worker(s, opt, b) > 0;
+    if (!alive)
+        work(s, opt, b);
+    while (alive) {
+        int status;
+        pid_t pid = waitpid(-1, &status, WNOHANG);
+        if (pid > 0) {
+            alive--;
+            blame(s, b, pid, status);
+            if (status != 0 && atomic_load(&b->next) < s->n)
+                alive += start_worker(s, opt, b) > 0;
+        } else {
+            const struct timespec pause = { 0, 500000 };
+            nanosleep(&pause, NULL);
+            kill_hung(s, opt, b);
+        }
+        done = report_done(s, opt, b, done, out, tap);
+    }
+    report_done(s, opt, b, done, out, tap);
+    munmap(b, size);
+}
