@@ -38,7 +38,8 @@ void endpoint_config_default(struct endpoint_config *c)
 
 /* ---- Recording -------------------------------------------------------------------------- */
 
-static void __attribute__((format(printf, 2, 3))) remark(struct endpoint *e, const char *format, ...)
+static void __attribute__((format(printf, 2, 3)))
+remark(struct endpoint *e, const char *format, ...)
 {
     va_list args;
     size_t len = strlen(e->comment);
@@ -196,8 +197,8 @@ static void exec_program(const char *const *argv, int in, int out)
     _exit(127);
 }
 
-/* The first process of a process namespace: when it ends, the kernel ends all others in it, whatever
- * the program has started and left behind.  It dies with ours. */
+/* The first process of a process namespace: when it ends, the kernel ends all others in it,
+ * whatever the program has started and left behind.  It dies with ours. */
 static void first_process(const char *const *argv, int in, int out, int parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -51,8 +51,8 @@ int endpoint_stop(struct endpoint *);
  * replace its standard input and output unless negative.  The process id, or -1 and errno.  One
  * program per process: its process namespace cannot be used again once it has ended. */
 pid_t endpoint_spawn(const char *const *argv, int in, int out);
-/* Serves until the program ends (pid 0: for ever), *stop is set or the time has come.  True with its
- * wait status when it ended; otherwise false, and the program is killed. */
+/* Serves until the program ends (pid 0: for ever), *stop is set or the time has come.  True with
+ * its wait status when it ended; otherwise false, and the program is killed. */
 bool endpoint_serve(struct endpoint *, pid_t, const volatile sig_atomic_t *stop, rs_time until,
                     int *status);
 

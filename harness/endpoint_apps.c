@@ -334,7 +334,8 @@ bool apps_work(struct apps *a, rs_time now)
     while (*at) {
         struct app *app = *at;
         if (app->listener) {
-            any |= work_listener(a, app, now); /* new ones come in front and wait for the next call */
+            /* New ones come in front and wait for the next call. */
+            any |= work_listener(a, app, now);
         } else {
             any |= work(a, app, now);
             if (finished(a, app)) {

@@ -145,7 +145,8 @@ static int judge(const struct request *r, const struct http_file *file)
     return len == strlen(file->target) && memcmp(r->target, file->target, len) == 0 ? 200 : 404;
 }
 
-bool http_answer(struct http_answer *a, const char *octets, size_t len, const struct http_file *file)
+bool http_answer(struct http_answer *a, const char *octets, size_t len,
+                 const struct http_file *file)
 {
     struct request r = { .minor = 1 };
     const char *end = find_end(octets, len);

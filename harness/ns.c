@@ -60,7 +60,7 @@ static int loopback_up(struct ns_error *error)
         rtnl_close(&rt);
     }
     if (rc < 0)
-        return ns_fail(error, 77, "cannot bring up the loopback device of a new network namespace: %s",
+        return ns_fail(error, 77, "cannot bring up the loopback device of a new namespace: %s",
                        strerror(-rc));
     return 0;
 }

@@ -31,7 +31,8 @@ int ns_current(void);
 /* Writes a sysctl by its dotted name, as sysctl(8) does. */
 int ns_sysctl(const char *name, const char *value, struct ns_error *);
 
-/* Asks the kernel to kill this process when its parent ends; false when the parent is gone already. */
+/* Asks the kernel to kill this process when its parent ends; false when that has happened
+ * already. */
 bool ns_die_with_parent(int parent_pid);
 
 #endif

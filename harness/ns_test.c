@@ -147,7 +147,7 @@ static void count_one(void *arg, const struct diag_socket *s)
     count_states[s->state]++;
 }
 
-/* Segments may be paced or acknowledged late, so that a state is reached within a second or never. */
+/* Segments may be paced or acknowledged late: a state is reached within a second or never. */
 static bool reaches(struct diag *d, const struct rs_endpoint *local,
                     const struct rs_endpoint *remote, enum rs_state want, struct diag_socket *s)
 {

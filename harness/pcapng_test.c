@@ -12,8 +12,9 @@
 #include "harness/pcapng.h"
 
 /* An IPv4 TCP SYN from 192.0.2.1:1 to 192.0.2.2:2, without link header. */
-static const uint8_t syn[40] = { 0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2,
-                                 0, 1, 0, 2, 0, 0, 0, 7, 0, 0, 0, 0, 0x50, 0x02, 0x10 };
+static const uint8_t syn[40] = { 0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 192, 0, 2, 1,
+                                 192,  0, 2, 2,  0, 1, 0, 2, 0,  0, 0, 7, 0,   0, 0, 0,
+                                 0x50, 0x02, 0x10 };
 
 static void scratch_path(char *path)
 {

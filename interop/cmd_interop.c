@@ -78,8 +78,8 @@ static const struct argp argp = {
     .options = options,
     .parser = parse_option,
     .args_doc = "[PATH...]",
-    .doc = "Plays interop cases: refstack against this machine's kernel, each case in a process and "
-           "a network namespace of its own."
+    .doc = "Plays interop cases: refstack against this machine's kernel, each case in a process "
+           "and a network namespace of its own."
            "\vPATH is a script (.pkt) or a folder of them; corpus/scripts/interop and the programs "
            "curl, socat and ncat when none is given.",
 };
@@ -113,8 +113,8 @@ static int list_all(const struct interop_jobs *jobs)
 static int run_all(const struct arguments *a, struct interop_jobs *jobs)
 {
     if (jobs->n == 0) {
-        fprintf(stderr, "tcprig interop: no case's name contains '%s'; --list says which there are\n",
-                a->filter ? a->filter : "");
+        fprintf(stderr, "tcprig interop: no case's name contains '%s'; --list says which there "
+                "are\n", a->filter ? a->filter : "");
         return EXIT_USAGE;
     }
     if (a->options.keep && mkdir(a->options.keep, 0777) < 0 && errno != EEXIST) {

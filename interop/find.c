@@ -134,8 +134,8 @@ int interop_find(struct interop_jobs *jobs, const char *path, char *why)
     struct stat st;
     size_t before = jobs->n;
     if (stat(path, &st) < 0) {
-        snprintf(why, WHY, "there is no file or folder %.200s: give one with interop scripts (.pkt)",
-                 path);
+        snprintf(why, WHY, "there is no file or folder %.200s: give one with interop scripts "
+                 "(.pkt)", path);
         return -1;
     }
     if (S_ISDIR(st.st_mode)) {

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SLACK_PERCENT = 20 }; /* timers may run early by this: ticks, and clocks read before sleeping */
+/* Timers may run early by this: their ticks are coarse, and clocks are read before sleeping. */
+enum { SLACK_PERCENT = 20 };
 
 /* ---- Time ------------------------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
-/* The streams of a case: what SEND queued goes out as there is room, what RECEIVE asked for comes in
- * and is compared with what the other end was given to send. */
+/* The streams of a case: what SEND queued goes out as there is room, what RECEIVE asked for
+ * comes in and is compared with what the other end was given to send. */
 #include "interop/play.h"
 
 #include <string.h>

@@ -118,7 +118,8 @@ static struct trace_row *row_of(struct play *p, enum trace_end from, const uint8
     return NULL;
 }
 
-static void on_delivered(void *arg, enum pump_dir dir, const uint8_t *frame, size_t len, rs_time now)
+static void on_delivered(void *arg, enum pump_dir dir, const uint8_t *frame, size_t len,
+                         rs_time now)
 {
     struct play *p = arg;
     struct frame_tcp t;

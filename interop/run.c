@@ -162,14 +162,14 @@ static void ended(struct running *run, struct interop_job *job, int status)
     fclose(job->answer);
 }
 
-/* The cases that take longest begin first: slow ones, then bulk ones, one per processor but one. */
+/* The cases that take longest begin first: slow ones, then bulk ones, one per processor. */
 static struct interop_job *next_job(struct running *run, int processors)
 {
     struct interop_job *best = NULL;
     int best_rank = -1;
     for (size_t i = 0; i < run->jobs->n; i++) {
         struct interop_job *job = &run->jobs->job[i];
-        bool busy = job->bulk && run->bulk >= (processors > 2 ? processors - 1 : 1);
+        bool busy = job->bulk && run->bulk >= processors;
         int rank = job->config.slow ? 2 : job->bulk ? 1 : 0;
         if (job->pid || job->done || busy || rank <= best_rank)
             continue;

@@ -36,8 +36,8 @@ struct interop_jobs {
     size_t n, cap;
 };
 
-/* Adds the scripts of a file or, in the order of their names, of a folder and those in it.  0, or -1
- * after a sentence in why (512 octets). */
+/* Adds the scripts of a file or, in the order of their names, of a folder and those in it.  0, or
+ * -1 after a sentence in why (512 octets). */
 int interop_find(struct interop_jobs *, const char *path, char *why);
 /* Adds the cases in which a program of this machine talks to the endpoint. */
 void interop_find_tools(struct interop_jobs *);
@@ -47,14 +47,15 @@ void interop_jobs_free(struct interop_jobs *);
 
 struct interop_options {
     int jobs;         /* cases at once */
-    const char *keep; /* folder for a pcapng of each case, or NULL: failed ones only, under TMPDIR */
+    const char *keep; /* folder for a pcapng of each case, or NULL: failed ones, under TMPDIR */
 };
 
-/* Runs all and adds their cases to the result; TAP on stdout as they end. Returns the exit status. */
+/* Runs all and adds their cases to the result; TAP on stdout as they end.  Returns the
+ * exit status. */
 int interop_run(struct interop_jobs *, const struct interop_options *, struct result *);
 
-/* Within a process of its own: plays one case into the result; whether it is worth another try, since
- * it failed and the machine did not let it run in time. */
+/* Within a process of its own: plays one case into the result; whether it is worth another try,
+ * since it failed and the machine did not let it run in time. */
 bool interop_play(const struct interop_job *, const char *pcapng, struct result *);
 
 #endif

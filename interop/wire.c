@@ -9,13 +9,14 @@ static bool pure_ack(const struct tcp_seg *seg)
     return (seg->flags & 0xffu & ~(unsigned)TCP_PSH) == TCP_ACK && seg->text_len == 0;
 }
 
-/* Both ends may tell of a new window whenever they like (RFC 9293 section 3.8.6.2.2): such a segment
- * repeats the numbers of the one before and differs in the window only. */
+/* Both ends may tell of a new window whenever they like (RFC 9293 section 3.8.6.2.2): such a
+ * segment repeats the numbers of the one before and differs in the window only. */
 static bool window_update(const struct wire *w, enum trace_end from, unsigned conn,
                           const struct tcp_seg *seg)
 {
-    return pure_ack(seg) && !w->flow[conn][from].syn && w->flow[conn][from].acked && w->flow[conn][from].seq == seg->seq &&
-           w->flow[conn][from].ack == seg->ack && w->flow[conn][from].wnd != seg->wnd;
+    return pure_ack(seg) && !w->flow[conn][from].syn && w->flow[conn][from].acked &&
+           w->flow[conn][from].seq == seg->seq && w->flow[conn][from].ack == seg->ack &&
+           w->flow[conn][from].wnd != seg->wnd;
 }
 
 void wire_note(struct wire *w, enum trace_end from, unsigned conn, const struct tcp_seg *seg,
@@ -40,8 +41,8 @@ void wire_note(struct wire *w, enum trace_end from, unsigned conn, const struct 
     }
     struct wire_segment *s = &w->queue[(w->first + w->n++) % WIRE_QUEUE];
     *s = (struct wire_segment){ .from = from, .conn = conn, .at = at, .flags = seg->flags,
-                                .wnd = seg->wnd, .up = seg->up, .text_len = seg->text_len, .row = w->next_row,
-                                .update = update };
+                                .wnd = seg->wnd, .up = seg->up, .text_len = seg->text_len,
+                                .row = w->next_row, .update = update };
     /* An end that never sent a SYN (a closed port's RST) has no initial number: absolute then. */
     s->seq = seg->seq - (w->flow[conn][from].known ? w->flow[conn][from].isn : 0);
     if (seg->flags & TCP_ACK)

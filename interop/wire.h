@@ -1,7 +1,7 @@
 /* What a case saw on the wire, and whether a segment is the one that the script expects.
  *
- * Strict where the RFCs are: flags, sequence and acknowledgment numbers, octets of text.  Tolerant of
- * a stack's freedom: PSH and options that the script does not ask for, windows, and an ACK that
+ * Strict where the RFCs are: flags, sequence and acknowledgment numbers, octets of text.  Tolerant
+ * of a stack's freedom: PSH and options that the script does not ask for, windows, and an ACK that
  * only tells of a new window. */
 #ifndef INTEROP_WIRE_H
 #define INTEROP_WIRE_H
