@@ -1,0 +1,143 @@
+/* tcprig stage0: every state x every event x field boundaries, on refstack. */
+#include <argp.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "harness/cmd.h"
+#include "harness/report.h"
+#include "harness/stage0.h"
+
+struct options {
+    struct report_paths paths;
+    unsigned every;
+};
+
+enum { KEY_JSON = 256, KEY_JUNIT, KEY_HTML, KEY_EVERY };
+
+static const struct argp_option argp_options[] = {
+    { "every", KEY_EVERY, "N", 0, "run one cell in N (default: all)", 0 },
+    { "html", KEY_HTML, "FILE", 0, "write one self-contained HTML page", 0 },
+    { "json", KEY_JSON, "FILE", 0, "write the results as JSON", 0 },
+    { "junit", KEY_JUNIT, "FILE", 0, "write JUnit XML", 0 },
+    { 0 },
+};
+
+static unsigned positive(const char *arg, struct argp_state *state)
+{
+    char *end;
+    const unsigned long n = strtoul(arg, &end, 10);
+
+    if (arg[0] == '-' || end == arg || *end || n == 0 || n > 1000000)
+        argp_error(state, "--every takes a number from 1 to 1000000, not '%s'", arg);
+    return (unsigned)n;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+
+    switch (key) {
+    case KEY_EVERY:
+        o->every = positive(arg, state);
+        return 0;
+    case KEY_JSON:
+        o->paths.json = arg;
+        return 0;
+    case KEY_JUNIT:
+        o->paths.junit = arg;
+        return 0;
+    case KEY_HTML:
+        o->paths.html = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "it takes no arguments, so not '%s'", arg);
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp argp = {
+    .options = argp_options,
+    .parser = parse_option,
+    .doc = "Runs every event with every field on its boundaries in every state of refstack, and "
+           "judges each by a table of RFC 9293 section 3.10 that shares no code with the stack.",
+};
+
+static double seconds_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void run_start(struct st0_bench *b, enum st0_start start, bool timestamps,
+                      const struct options *o, struct st0_tally *all, struct result *r)
+{
+    char name[80];
+    struct st0_tally *y = calloc(1, sizeof *y);
+    const double began = seconds_now();
+
+    snprintf(name, sizeof name, "%s%s", st0_start_name(start), timestamps ? ", timestamps" : "");
+    struct result_case *c = result_case(r, "stage0", name, "refstack", 4);
+    if (!y || !st0_start(b, start, timestamps)) {
+        case_verdict(c, VERDICT_ERROR, "the state was not reached: %s", rs_state_name(b->seen));
+        free(y);
+        return;
+    }
+    y->out = o->paths.json && !strcmp(o->paths.json, "-") ? NULL : stdout;
+    st0_run_calls(b, start, y);
+    st0_run_segments(b, start, o->every, y);
+    c->seconds = seconds_now() - began;
+    if (y->mismatches)
+        case_verdict(c, VERDICT_FAIL, "%" PRIu64 " of %" PRIu64 " cells; the first: %s",
+                     y->mismatches, y->cells, y->first);
+    else
+        case_verdict(c, VERDICT_PASS, NULL);
+    if (y->out)
+        fprintf(y->out, "%-46s %9" PRIu64 " cells %8" PRIu64 " mismatches %7.2f s\n", name,
+                y->cells, y->mismatches, c->seconds);
+    st0_add(all, y);
+    free(y);
+}
+
+static void summary(const struct st0_tally *y, double seconds, FILE *to)
+{
+    const unsigned holes = st0_holes(y, to);
+
+    fprintf(to,
+            "stage0: %" PRIu64 " cells in %.1f s (%.2f million a second), %" PRIu64
+            " mismatches, %u holes\n",
+            y->cells, seconds, (double)y->cells / seconds / 1e6, y->mismatches, holes);
+}
+
+int cmd_stage0(int argc, char **argv)
+{
+    struct options o = { .every = 1 };
+    static struct st0_bench b;
+    static struct st0_tally all;
+
+    if (argp_parse(&argp, argc, argv, 0, NULL, &o))
+        return EXIT_USAGE;
+    memset(&all, 0, sizeof all);
+    if (!st0_open(&b)) {
+        fputs("tcprig stage0: no memory for two copies of a host\n", stderr);
+        return EXIT_UNSUPPORTED;
+    }
+    struct result *r = result_new("tcprig stage0");
+    const double began = seconds_now();
+    for (int timestamps = 0; timestamps < 2; timestamps++)
+        for (int start = 0; start < ST0_N_STARTS; start++)
+            run_start(&b, (enum st0_start)start, timestamps != 0, &o, &all, r);
+    r->seconds = seconds_now() - began;
+    summary(&all, r->seconds, o.paths.json && !strcmp(o.paths.json, "-") ? stderr : stdout);
+    int status = result_status(r);
+    if (report_write(r, &o.paths))
+        status = EXIT_USAGE;
+    result_free(r);
+    st0_close(&b);
+    return status;
+}

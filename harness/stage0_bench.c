@@ -1,0 +1,215 @@
+/* The bench of stage 0: a host, a copy of it, and the wire to the peer. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/stage0_bench.h"
+#include "refstack/cursor.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define POISONED 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define POISONED 1
+#endif
+#ifdef POISONED
+#include <sanitizer/asan_interface.h>
+#endif
+
+enum { DATAGRAM_MAX = IP4_HEADER + TCP_HEADER + TCP_OPT_MAX + ST0_TEXT_MAX };
+
+struct rs_endpoint st0_peer(void)
+{
+    return (struct rs_endpoint){ .addr = rs_ip4(192, 0, 2, 2), .port = ST0_PEER_PORT };
+}
+
+void st0_unpoison(struct st0_bench *b)
+{
+#ifdef POISONED
+    ASAN_UNPOISON_MEMORY_REGION(b->block, b->size);
+#else
+    (void)b;
+#endif
+}
+
+/* Small, so that putting the copy back is cheap; every ACK at once, so that each is seen. */
+static void configure(struct rs_config *c)
+{
+    rs_config_small(c);
+    c->max_conns = 3;
+    c->pages = 16;
+    c->tcp.rcv_buf = ST0_RCV_BUF;
+    c->tcp.snd_buf = 1024;
+    c->tcp.delayed_ack = 0;
+    c->tcp.nagle = false;
+    c->tcp.window_scale = false;
+}
+
+bool st0_open(struct st0_bench *b)
+{
+    memset(b, 0, sizeof *b);
+    configure(&b->cfg);
+    b->size = rs_host_size(&b->cfg);
+    b->block = malloc(b->size);
+    b->copy = malloc(b->size);
+    if (b->block && b->copy)
+        return true;
+    st0_close(b);
+    return false;
+}
+
+void st0_close(struct st0_bench *b)
+{
+    if (b->block)
+        st0_unpoison(b);
+    free(b->block);
+    free(b->copy);
+    b->block = b->copy = NULL;
+}
+
+void st0_observe(void *arg, const struct rs_observation *o)
+{
+    struct st0_bench *b = arg;
+
+    if (o->what == RS_OBS_STATE)
+        b->seen = o->to;
+}
+
+void st0_keep(struct st0_bench *b)
+{
+    st0_unpoison(b);
+    memcpy(b->copy, b->block, b->size);
+    b->copy_now = b->now;
+    b->copy_seen = b->seen;
+}
+
+void st0_restore(struct st0_bench *b)
+{
+    st0_unpoison(b);
+    memcpy(b->block, b->copy, b->size);
+    b->now = b->copy_now;
+    b->seen = b->copy_seen;
+    b->n_frames = 0;
+}
+
+/* ---- What the peer sends ---------------------------------------------------------------- */
+
+static void put_ts(struct wcur *w, uint32_t val)
+{
+    const struct tcp_option ts = {
+        .kind = OPT_TIMESTAMPS, .typed = true, .u.ts = { .val = val, .ecr = 0 }
+    };
+    wcur_u8(w, OPT_NOP);
+    wcur_u8(w, OPT_NOP);
+    opt_put(w, &ts);
+}
+
+static void put_octets(struct wcur *w, const uint8_t *p, size_t n)
+{
+    while (n--)
+        wcur_u8(w, *p++);
+}
+
+/* Options beside the timestamps, which any of the first may have. */
+static void put_others(struct wcur *w, enum st0_opt opt)
+{
+    static const uint8_t sack[] = { 1, 1, 5, 18, 0, 0, 0, 1, 0x80, 0, 0, 0,
+                                    0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0 };
+    static const uint8_t mss[] = { 2, 4, 0, 1 };
+    static const uint8_t unknown[] = { 253, 4, 0xab, 0xcd };
+    static const uint8_t after_end[] = { 0, 2, 0, 8 };
+    static const uint8_t length_0[] = { 2, 0, 5, 0xb4 };
+    static const uint8_t length_1[] = { 253, 1, 1, 1 };
+    static const uint8_t overrun[] = { 1, 1, 8, 10 };
+    static const struct {
+        const uint8_t *p;
+        size_t n;
+    } octets[ST0_N_OPTS] = {
+        [ST0_OPT_SACK_LIES] = { sack, sizeof sack },
+        [ST0_OPT_MSS_LATE] = { mss, sizeof mss },
+        [ST0_OPT_UNKNOWN] = { unknown, sizeof unknown },
+        [ST0_OPT_AFTER_END] = { after_end, sizeof after_end },
+        [ST0_OPT_LENGTH_0] = { length_0, sizeof length_0 },
+        [ST0_OPT_LENGTH_1] = { length_1, sizeof length_1 },
+        [ST0_OPT_OVERRUN] = { overrun, sizeof overrun },
+    };
+    put_octets(w, octets[opt].p, octets[opt].n);
+}
+
+static size_t options(const struct st0_seg *s, uint8_t *opt)
+{
+    struct wcur w = wcur_of(opt, TCP_OPT_MAX);
+
+    if (s->has_ts)
+        put_ts(&w, s->ts_val);
+    put_others(&w, s->opt);
+    return (size_t)(w.p - opt);
+}
+
+void st0_arrives(struct st0_bench *b, const struct st0_seg *s)
+{
+    static const uint8_t text[ST0_TEXT_MAX];
+    uint8_t buf[DATAGRAM_MAX];
+    uint8_t opt[TCP_OPT_MAX];
+    const struct rs_endpoint peer = st0_peer();
+    const struct tcp_seg seg = {
+        .src_port = peer.port,
+        .dst_port = ST0_PORT,
+        .seq = s->seq,
+        .ack = s->ack,
+        .flags = s->flags,
+        .wnd = s->wnd,
+        .up = s->up,
+        .opt = opt,
+        .opt_len = (uint8_t)options(s, opt),
+        .text = text,
+        .text_len = s->len,
+    };
+    const size_t tcp =
+        tcp_emit_sum(&seg, &peer.addr, &b->cfg.addr, buf + IP4_HEADER, sizeof buf - IP4_HEADER);
+    const struct ip4_hdr ip = {
+        .ihl = 5,
+        .total_len = (uint16_t)(IP4_HEADER + tcp),
+        .ttl = 64,
+        .proto = IP_PROTO_TCP,
+        .src = peer.addr,
+        .dst = b->cfg.addr,
+    };
+    ip4_emit_sum(&ip, buf, sizeof buf);
+    rs_input(b->host, buf, IP4_HEADER + tcp, b->now);
+}
+
+/* ---- What the stack sends --------------------------------------------------------------- */
+
+static void collect(struct st0_bench *b, const uint8_t *p, size_t n)
+{
+    struct ip4_hdr ip;
+    struct tcp_seg seg;
+    struct tcp_opts o;
+
+    b->n_frames++;
+    if (b->n_frames > ST0_MAX_FRAMES || ip4_parse(&ip, p, n) != WIRE_OK ||
+        tcp_parse(&seg, ip.payload, ip.payload_len) != WIRE_OK)
+        return;
+    opts_read(&o, seg.opt, seg.opt_len);
+    b->frame[b->n_frames - 1] = (struct st0_frame){
+        .flags = seg.flags,
+        .seq = seg.seq,
+        .ack = seg.ack,
+        .len = seg.text_len,
+        .wnd = seg.wnd,
+        .has_ts = o.has_ts,
+        .ts_ecr = o.ts_ecr,
+    };
+}
+
+void st0_drain(struct st0_bench *b)
+{
+    uint8_t buf[2048];
+    size_t n;
+
+    b->n_frames = 0;
+    while (b->n_frames <= 2 * ST0_MAX_FRAMES &&
+           (n = rs_output(b->host, buf, sizeof buf, b->now)) > 0)
+        collect(b, buf, n);
+}
