@@ -53,8 +53,10 @@ $(eval $(call fuzz_variant,libfuzzer-bugs,$(FUZZ_CLANG),$(FUZZ_SAN) $(FUZZ_LF) -
 $(eval $(call fuzz_variant,libfuzzer-plain,$(FUZZ_CLANG),$(FUZZ_LF),$(FUZZ_LL),))
 $(eval $(call fuzz_variant,aflpp,$(FUZZ_AFL),$(FUZZ_SAN),$(FUZZ_LL),))
 $(eval $(call fuzz_variant,aflpp-bugs,$(FUZZ_AFL),$(FUZZ_SAN) -DRS_BUGS,$(FUZZ_LL),))
-$(eval $(call fuzz_variant,replay,$(FUZZ_CC),$(FUZZ_SAN),,$(BUILD)/replay/fuzz/replay_main.o))
-$(eval $(call fuzz_variant,replay-bugs,$(FUZZ_CC),$(FUZZ_SAN) -DRS_BUGS,, \
+# gcc warns of conversions that only the sanitizers' own code makes; the ordinary build checks them.
+FUZZ_RC := $(FUZZ_SAN) -Wno-conversion -Wno-sign-conversion
+$(eval $(call fuzz_variant,replay,$(FUZZ_CC),$(FUZZ_RC),,$(BUILD)/replay/fuzz/replay_main.o))
+$(eval $(call fuzz_variant,replay-bugs,$(FUZZ_CC),$(FUZZ_RC) -DRS_BUGS,, \
     $(BUILD)/replay-bugs/fuzz/replay_main.o))
 $(eval $(call fuzz_variant,coverage,$(FUZZ_CLANG),-fprofile-instr-generate -fcoverage-mapping,, \
     $(BUILD)/coverage/fuzz/replay_main.o))
@@ -67,6 +69,14 @@ $(BUILD)/aflpp/mutate-%.so: $(FUZZ_MUTATE_SRC) $(wildcard fuzz/mutate*.h harness
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(filter-out -MMD -MP,$(FUZZ_CFLAGS)) $(FUZZ_MUTATE_FLAGS) -fPIC -shared -o $@ \
 	    $(filter %.c,$^)
+
+# The committed seeds, written anew: make seeds
+$(BUILD)/replay/seedgen: $(BUILD)/replay/fuzz/seedgen.o $(BUILD)/replay/libfuzz.a
+	$(FUZZ_CC) -g $(FUZZ_SAN) -o $@ $^
+.PHONY: seeds
+seeds: $(BUILD)/replay/seedgen
+	@mkdir -p corpus/seeds && rm -rf $(FUZZ_TARGETS:%=corpus/seeds/%)
+	@$< corpus/seeds
 
 # ---- make fuzz -----------------------------------------------------------------------------
 
