@@ -206,7 +206,7 @@ static enum rs_reason syn_acknowledged(struct rs_host *h, struct tcb *t, const s
     /* Continues at the sixth step of the synchronized states, where the URG bit is checked. */
     struct tcp_seg rest = *seg;
     rest.seq++;
-    rest.up -= rest.up > 0; /* it counts from the SYN's number */
+    rest.up = (uint16_t)(rest.up - (rest.up > 0)); /* it counts from the SYN's number */
     take_urgent(h, t, &rest);
     return take_text_and_fin(h, t, &rest);
 }

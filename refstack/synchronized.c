@@ -64,7 +64,7 @@ static bool crossing_syn(struct rs_host *h, struct tcb *t, struct tcp_seg *seg)
         return false;
     seg->flags &= (uint16_t)~TCP_SYN;
     seg->seq++;
-    seg->up -= seg->up > 0;
+    seg->up = (uint16_t)(seg->up - (seg->up > 0));
     t->ack_now = true;
     tcb_ready(h, t);
     return true;
