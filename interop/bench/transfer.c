@@ -1,5 +1,5 @@
-/* 100 MiB over a tap between refstack and the kernel, each way, beside the kernel with itself over a
- * veth pair, in turn within one run: the ratio is what counts, since machines differ. */
+/* 100 MiB over a tap between refstack and the kernel, each way, beside the kernel with itself over
+ * a veth pair, in turn within one run: the ratio is what counts, since machines differ. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
