@@ -5,10 +5,11 @@
  * once faults stop, all of it arrives or the ends know; everything ends, and silence follows. */
 #include "fuzz/mutate.h"
 #include "fuzz/pair.h"
+#include "fuzz/watch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    pair_run(data, size, NULL);
+    pair_run(data, size, watch_pair());
     return 0;
 }
 

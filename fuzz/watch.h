@@ -3,8 +3,10 @@
 #define FUZZ_WATCH_H
 
 #include "fuzz/conn.h"
+#include "fuzz/pair.h"
 
 /* NULL, which costs a fuzzer nothing, unless a trace is asked for. */
 const struct conn_watch *watch_conn(void);
+const struct pair_watch *watch_pair(void);
 
 #endif

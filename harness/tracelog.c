@@ -29,14 +29,24 @@ void tracelog_note(FILE *f, rs_time now, enum trace_end end, const char *text)
     put_text(f, "note", now, end, text);
 }
 
-void tracelog_frame(FILE *f, rs_time now, enum trace_end from, const char *fault, const uint8_t *p,
-                    size_t len)
+static void put_octets(FILE *f, const char *what, rs_time now, enum trace_end end,
+                       const uint8_t *p, size_t len)
 {
-    fprintf(f, "frame %llu %c %s ", (unsigned long long)now, "AB"[from], fault ? fault : "-");
+    fprintf(f, "%s %llu %c ", what, (unsigned long long)now, "AB"[end]);
     for (size_t i = 0; i < len; i++)
         fprintf(f, "%02x", p[i]);
     putc('\n', f);
     fflush(f);
+}
+
+void tracelog_frame(FILE *f, rs_time now, enum trace_end from, const uint8_t *p, size_t len)
+{
+    put_octets(f, "frame", now, from, p, len);
+}
+
+void tracelog_got(FILE *f, rs_time now, enum trace_end at, const uint8_t *p, size_t len)
+{
+    put_octets(f, "got", now, at, p, len);
 }
 
 void tracelog_state(FILE *f, rs_time now, enum trace_end end, enum rs_state from, enum rs_state to)

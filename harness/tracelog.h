@@ -3,7 +3,9 @@
  *
  *     event US END TEXT        the input's next event, which concerns END (A or B)
  *     note US END TEXT         something that END did of itself: a timer, a refusal
- *     frame US END FAULT HEX   a datagram that left END; FAULT is a name or -
+ *     frame US END HEX         a datagram that left END
+ *     got US END HEX           a datagram that reached END; written where a link may do harm, so
+ *                              that the reader finds out what became of each frame
  *     state US END FROM TO     a connection at END changed its state
  */
 #ifndef HARNESS_TRACELOG_H
@@ -17,8 +19,8 @@
 FILE *tracelog_open(void);
 void tracelog_event(FILE *, rs_time, enum trace_end, const char *text);
 void tracelog_note(FILE *, rs_time, enum trace_end, const char *text);
-void tracelog_frame(FILE *, rs_time, enum trace_end from, const char *fault, const uint8_t *p,
-                    size_t len);
+void tracelog_frame(FILE *, rs_time, enum trace_end from, const uint8_t *p, size_t len);
+void tracelog_got(FILE *, rs_time, enum trace_end at, const uint8_t *p, size_t len);
 void tracelog_state(FILE *, rs_time, enum trace_end, enum rs_state from, enum rs_state to);
 
 /* Adds the log's rows to the case, times counted from its first line.  Text of the n-th event line

@@ -10,7 +10,11 @@ struct reading {
     unsigned n_events;
     rs_time first;
     bool any;
-    int8_t state[2]; /* of the connection that the trace follows, at each end */
+    rs_time now;
+    int8_t state[2];  /* of the connection that the trace follows, at each end */
+    bool harmful;     /* arrivals are logged, so a frame without one was lost */
+    bool *arrived;    /* for each row of the case that is a frame */
+    size_t n_arrived; /* entries */
 };
 
 static int state_of(const char *name)
@@ -19,14 +23,6 @@ static int state_of(const char *name)
         if (!strcmp(name, rs_state_name((enum rs_state)s)))
             return s;
     return -1;
-}
-
-static enum trace_fault fault_of(const char *name)
-{
-    for (int f = TRACE_DROPPED; f < N_TRACE_FAULTS; f++)
-        if (!strcmp(name, trace_fault_name((enum trace_fault)f)))
-            return (enum trace_fault)f;
-    return TRACE_NO_FAULT;
 }
 
 /* A new row begins in the states that the ones before it led to. */
@@ -58,22 +54,92 @@ static bool read_state(struct reading *in, int end, const char *rest)
     return true;
 }
 
-static bool read_frame(struct reading *in, rs_time us, int end, const char *rest)
+/* The octets behind `rest`, malloc'd; NULL when they are none. */
+static uint8_t *read_octets(const char *rest, size_t *len)
 {
-    char fault[16];
-    int at = 0;
-    if (sscanf(rest, "%15s %n", fault, &at) != 1 || !at)
-        return false;
-    size_t len = strspn(rest + at, "0123456789abcdef") / 2;
-    uint8_t *octets = malloc(len + 1);
+    size_t digits = strspn(rest, "0123456789abcdef");
+    *len = digits / 2;
+    uint8_t *octets = digits && digits % 2 == 0 && !rest[digits] ? malloc(*len) : NULL;
     unsigned octet;
-    for (size_t i = 0; octets && i < len && sscanf(rest + at + 2 * i, "%2x", &octet) == 1; i++)
+    for (size_t i = 0; octets && i < *len && sscanf(rest + 2 * i, "%2x", &octet) == 1; i++)
         octets[i] = (uint8_t)octet;
+    return octets;
+}
+
+static struct trace_row *add_frame(struct reading *in, rs_time us, int from, const uint8_t *p,
+                                   size_t len)
+{
+    struct trace_row *row = case_packet(in->c, us, (enum trace_end)from, RS_LINK_IP, p, len);
+    bool *more = realloc(in->arrived, in->c->n_rows * sizeof *more);
+    if (more) {
+        memset(more + in->n_arrived, 0, (in->c->n_rows - in->n_arrived) * sizeof *more);
+        in->arrived = more;
+        in->n_arrived = in->c->n_rows;
+    }
+    set_states(in, row);
+    return row;
+}
+
+/* The first frame from `from` with these octets, or with p NULL any, that has arrived or not. */
+static size_t find_frame(const struct reading *in, int from, const uint8_t *p, size_t len,
+                         bool arrived)
+{
+    for (size_t i = 0; i < in->n_arrived; i++) {
+        const struct trace_row *row = &in->c->row[i];
+        if (row->kind == TRACE_PACKET && (int)row->end == from && in->arrived[i] == arrived &&
+            (!p || (row->len == len && !memcmp(row->octet, p, len))))
+            return i;
+    }
+    return in->n_arrived;
+}
+
+/* What arrives late was delayed; what arrives again is a copy; what nobody sent like that was
+ * damaged on the way. */
+static void read_arrival(struct reading *in, rs_time us, int at, const uint8_t *p, size_t len)
+{
+    int from = at == END_A ? END_B : END_A;
+    size_t i = find_frame(in, from, p, len, false);
+    in->harmful = true;
+    if (i < in->n_arrived) {
+        in->arrived[i] = true;
+        if (in->c->row[i].us < us && !in->c->row[i].fault) {
+            in->c->row[i].fault = TRACE_DELAYED;
+            trace_note(&in->c->row[i], "arrives after %llu us",
+                       (unsigned long long)(us - in->c->row[i].us));
+        }
+        return;
+    }
+    bool copy = find_frame(in, from, p, len, true) < in->n_arrived;
+    i = copy ? in->n_arrived : find_frame(in, from, NULL, 0, false);
+    if (i < in->n_arrived) {
+        in->c->row[i].fault = TRACE_CORRUPTED;
+        in->arrived[i] = true;
+    } else if (copy) {
+        add_frame(in, us, from, p, len)->fault = TRACE_DUPLICATED;
+        in->arrived[in->n_arrived - 1] = true;
+    }
+}
+
+/* What never arrived was lost, unless the run ended before it could. */
+static void mark_lost(struct reading *in)
+{
+    for (size_t i = 0; in->harmful && i < in->n_arrived; i++) {
+        struct trace_row *row = &in->c->row[i];
+        if (row->kind == TRACE_PACKET && !in->arrived[i] && row->us < in->now)
+            row->fault = TRACE_DROPPED;
+    }
+}
+
+static bool read_frame(struct reading *in, rs_time us, int end, const char *rest, bool arrival)
+{
+    size_t len;
+    uint8_t *octets = read_octets(rest, &len);
     if (!octets)
         return false;
-    struct trace_row *row = case_packet(in->c, us, (enum trace_end)end, RS_LINK_IP, octets, len);
-    row->fault = fault_of(fault);
-    set_states(in, row);
+    if (arrival)
+        read_arrival(in, us, end, octets, len);
+    else
+        add_frame(in, us, end, octets, len);
     free(octets);
     return true;
 }
@@ -92,11 +158,11 @@ static bool read_line(struct reading *in, char *line)
     if (!in->any)
         in->first = now;
     in->any = true;
-    rs_time us = now - in->first;
+    rs_time us = in->now = now - in->first;
     if (!strcmp(what, "state"))
         return read_state(in, end, line + at);
-    if (!strcmp(what, "frame"))
-        return read_frame(in, us, end, line + at);
+    if (!strcmp(what, "frame") || !strcmp(what, "got"))
+        return read_frame(in, us, end, line + at, *what == 'g');
     bool event = !strcmp(what, "event");
     if (!event && strcmp(what, "note"))
         return false;
@@ -116,6 +182,8 @@ bool tracelog_read(FILE *f, struct result_case *c, const char *(*text)(void *arg
     bool good = true;
     while (good && getline(&line, &cap, f) > 0)
         good = read_line(&in, line);
+    mark_lost(&in);
+    free(in.arrived);
     free(line);
     return good;
 }

@@ -58,6 +58,8 @@ void triage_scrub(char *log);
 
 /* Whether a target's inputs are lists of harness/input.h; those of others are plain octets. */
 bool triage_has_events(const char *target);
+/* Whether they drive two hosts, which begin without a start. */
+bool triage_is_pair(const char *target);
 
 /* Where an input's events begin: span[i] up to span[i + 1], the last one the length; what stands
  * before span[0] is no event and is never removed. */

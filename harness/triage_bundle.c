@@ -117,7 +117,10 @@ static void read_trace(struct bundle *b, const char *path)
     if (!in)
         return;
     triage_text_of(b->f->target, b->f->input, b->f->len, &text);
-    case_actors(b->c, "peer", "refstack");
+    if (triage_is_pair(b->f->target))
+        case_actors(b->c, "host A", "host B");
+    else
+        case_actors(b->c, "peer", "refstack");
     tracelog_read(in, b->c, event_line, &text);
     triage_text_free(&text);
     fclose(in);

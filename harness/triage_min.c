@@ -9,9 +9,14 @@
 
 /* ---- Where events begin ----------------------------------------------------------------- */
 
+bool triage_is_pair(const char *target)
+{
+    return !strcmp(target, "fuzz_pair");
+}
+
 bool triage_has_events(const char *target)
 {
-    return !strcmp(target, "fuzz_conn");
+    return !strcmp(target, "fuzz_conn") || triage_is_pair(target);
 }
 
 bool triage_spans_of(const char *target, const uint8_t *p, size_t len, struct triage_spans *s)

@@ -74,6 +74,8 @@ void triage_text_of(const char *target, const uint8_t *p, size_t len, struct tri
     if (!triage_has_events(target))
         return;
     input_open(&r, p, len);
+    if (triage_is_pair(target))
+        r.prefix = rcur_of(p, 0);
     size_t most = rcur_left(&r.prefix) + rcur_left(&r.rest); /* an event takes an octet at least */
     t->line = calloc(most + 1, sizeof *t->line);
     while (t->line && t->n < most) {
@@ -93,14 +95,16 @@ void triage_text_free(struct triage_text *t)
     *t = (struct triage_text){ .n = 0 };
 }
 
-static void put_header(FILE *out, const uint8_t *p, size_t len)
+static void put_header(FILE *out, const char *target, const uint8_t *p, size_t len)
 {
     static const char *const bits[] = { "timestamps", "sack", "window_scale", "no-nagle",
                                         "no-delayed-ack", "keepalive", "user-timeout-30s",
                                         "rfc1337" };
     struct input_reader r;
     input_open(&r, p, len);
-    fprintf(out, "// starts: %s\n// configured:", input_start_name((enum input_start)r.start));
+    if (!triage_is_pair(target))
+        fprintf(out, "// starts: %s\n", input_start_name((enum input_start)r.start));
+    fprintf(out, "// configured:");
     for (size_t i = 0; i < 8; i++)
         if (r.config >> i & 1)
             fprintf(out, " %s", bits[i]);
@@ -131,7 +135,7 @@ void triage_script(FILE *out, const char *target, const uint8_t *p, size_t len)
         put_octets(out, p, len);
         return;
     }
-    put_header(out, p, len);
+    put_header(out, target, p, len);
     triage_text_of(target, p, len, &t);
     for (size_t i = 0; i < t.n; i++) {
         if (i == t.n_start && i)
