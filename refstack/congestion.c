@@ -88,7 +88,8 @@ void cc_on_rto(struct rs_host *h, struct tcb *t)
     t->cwnd = t->smss;
 }
 
-/* RFC 5681 section 4.1: after an idle time longer than the RTO the window is no longer known good. */
+/* RFC 5681 section 4.1: after an idle time longer than the RTO the window is no longer known
+ * good. */
 void cc_on_idle(struct rs_host *h, struct tcb *t)
 {
     if (t->snd_una == t->snd_nxt && t->last_sent && h->now - t->last_sent > t->rto)

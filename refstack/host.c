@@ -154,7 +154,8 @@ const uint64_t *rs_reasons(const struct rs_host *h)
     return h->reasons;
 }
 
-void judged(struct rs_host *h, const struct tcb *t, const struct tcp_seg *seg, enum rs_reason reason)
+void judged(struct rs_host *h, const struct tcb *t, const struct tcp_seg *seg,
+            enum rs_reason reason)
 {
     h->reasons[reason]++;
     if (!h->observer)

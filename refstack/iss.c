@@ -47,7 +47,8 @@ uint16_t port_choose(struct rs_host *h, const struct rs_endpoint *local,
                      const struct rs_endpoint *remote)
 {
     const struct rs_endpoint from = { .addr = local->addr };
-    const uint32_t start = BUG(PORTS_IN_ORDER) ? 0 : (uint32_t)(keyed(h, &from, remote, USE_PORT, h->now) % PORT_COUNT);
+    const uint64_t draw = BUG(PORTS_IN_ORDER) ? 0 : keyed(h, &from, remote, USE_PORT, h->now);
+    const uint32_t start = (uint32_t)(draw % PORT_COUNT);
 
     for (uint32_t i = 0; i < PORT_COUNT; i++) {
         const uint16_t port = (uint16_t)(PORT_FIRST + (start + i) % PORT_COUNT);

@@ -116,7 +116,8 @@ static void put_syn(struct rs_host *h, const struct tcb *t, struct wcur *w)
 }
 
 /* The blocks to report: what came twice first (RFC 2883 section 4), then what waits. */
-static unsigned sack_blocks(const struct rs_host *h, const struct tcb *t, struct sack_block block[4])
+static unsigned sack_blocks(const struct rs_host *h, const struct tcb *t,
+                            struct sack_block block[4])
 {
     const unsigned max = t->ts_on ? 3 : 4;
     unsigned n = 0;

@@ -227,7 +227,8 @@ static uint32_t text_at(const struct tcb *t, uint32_t seq, uint32_t len)
     return late ? at + 1 : at;
 }
 
-static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint8_t *buf, size_t cap)
+static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint8_t *buf,
+                    size_t cap)
 {
     uint8_t opt[TCP_OPT_MAX];
     struct tcp_seg seg = {
@@ -243,7 +244,9 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
     const uint8_t tos = (uint8_t)((t->cfg->tos & 0xfc) | ecn_mark(t, new_text));
     const size_t link = link_header_len(h);
     const size_t head = TCP_HEADER + seg.opt_len;
-    const size_t ip = cap < link ? 0 : ip_emit_header(h, &t->local.addr, &t->remote.addr, IP_PROTO_TCP,
+    if (cap < link)
+        return 0;
+    const size_t ip = ip_emit_header(h, &t->local.addr, &t->remote.addr, IP_PROTO_TCP,
                                      tos, t->cfg->ttl, head + p->len, buf + link, cap - link);
     if (!ip || cap < link + ip + head + p->len)
         return 0;
@@ -261,7 +264,8 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
     }
     if (seq_gt(t->snd_up, p->seq) && !(p->flags & TCP_SYN)) {
         seg.flags |= TCP_URG;
-        seg.up = (uint16_t)min_u32(t->snd_up - p->seq - BUG(URGENT_OFF_BY_ONE), 65535); /* MUST-62 */
+        /* MUST-62: the octet after the urgent ones. */
+        seg.up = (uint16_t)min_u32(t->snd_up - p->seq - BUG(URGENT_OFF_BY_ONE), 65535);
     }
     uint8_t *tcp = buf + link + ip;
     uint32_t sum = csum_pseudo(&t->local.addr, &t->remote.addr, IP_PROTO_TCP,

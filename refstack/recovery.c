@@ -1,7 +1,7 @@
 /* Loss: how it is found and what is done about it.
  *
- * With SACK: RACK-TLP (RFC 8985), or RFC 6675's rules when RACK is off; both over the list of what is
- * in flight.  Without: NewReno (RFC 6582).  Whatever is judged lost is marked so in the list, and
+ * With SACK: RACK-TLP (RFC 8985), or RFC 6675's rules when RACK is off; both over the list of what
+ * is in flight.  Without: NewReno (RFC 6582).  Whatever is judged lost is marked so in the list, and
  * output.c sends the first marked stretch again. */
 #include "refstack/host.h"
 
@@ -233,7 +233,8 @@ static bool is_dsack(const struct tcp_opts *o, uint32_t ack)
     const struct sack_block *second = &o->sack[1];
     if (seq_le(first->right, ack))
         return true;
-    return o->n_sack > 1 && seq_ge(first->left, second->left) && seq_le(first->right, second->right);
+    return o->n_sack > 1 && seq_ge(first->left, second->left) &&
+           seq_le(first->right, second->right);
 }
 
 static void take_blocks(struct rs_host *h, struct tcb *t, const struct tcp_opts *o,

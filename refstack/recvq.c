@@ -152,7 +152,8 @@ uint32_t recvq_read(struct pool *p, struct recvq *q, void *to, uint32_t cap)
     return n;
 }
 
-unsigned recvq_sack(const struct pool *p, const struct recvq *q, struct sack_block *to, unsigned max)
+unsigned recvq_sack(const struct pool *p, const struct recvq *q, struct sack_block *to,
+                    unsigned max)
 {
     const struct recvq_blocks *b = blocks_of(p, q);
     uint32_t below = UINT32_MAX;

@@ -6,7 +6,7 @@
  *
  *     rs_input(host, frame, len, now);                     each frame that arrived
  *     while ((n = rs_output(host, buf, cap, now)) > 0) ... each frame to send
- *     rs_deadline(host)                                    when to call rs_output again at the latest
+ *     rs_deadline(host)                                    when to call rs_output at the latest
  *
  * The same calls with the same times give the same octets, always.  Time is a count of
  * microseconds that never goes back; its origin is the caller's.  Nothing is sent inside a call:
@@ -78,8 +78,8 @@ struct rs_tcp_config {
     rs_time keepalive_idle;  /* MUST-28: at least 2 hours; the probes are off unless keepalive */
     rs_time keepalive_intvl; /* between probes */
     uint32_t keepalive_probes; /* unanswered probes that end the connection; MUST-29: over 1 */
-    rs_time fin_wait_2;        /* how long FIN-WAIT-2 lasts once the user let go; 0: for ever, as the
-                                  RFC has it, at the price of a TCB for each vanished peer */
+    rs_time fin_wait_2;        /* how long FIN-WAIT-2 lasts once the user let go; 0: for ever, as
+                                  the RFC has it, at the price of a TCB for each vanished peer */
     uint32_t challenge_acks;   /* RFC 5961 section 7: per connection and second; 0: no limit */
     uint8_t ttl;               /* MUST-49 */
     uint8_t tos;               /* Diffserv octet, MUST-48 */
@@ -121,8 +121,8 @@ void rs_config_small(struct rs_config *);
 
 /* Octets of memory a host needs; 0 when the configuration is unusable. */
 size_t rs_host_size(const struct rs_config *);
-/* Builds a host at the start of block (aligned as malloc aligns); NULL when size is too small or the
- * configuration unusable.  The block must stay where it is; freeing it is the caller's. */
+/* Builds a host at the start of block (aligned as malloc aligns); NULL when size is too small or
+ * the configuration unusable.  The block must stay where it is; freeing it is the caller's. */
 struct rs_host *rs_init(void *block, size_t size, const struct rs_config *, rs_time now);
 /* Back to what rs_init made, with all connections gone and the observer kept. */
 void rs_reset(struct rs_host *, rs_time now);

@@ -1,5 +1,5 @@
-/* For tests: two hosts on a lossless Ethernet wire in virtual time.  The caller may look at, drop or
- * change each frame on its way through `tap`. */
+/* For tests: two hosts on a lossless Ethernet wire in virtual time.  The caller may look at,
+ * drop or change each frame on its way through `tap`. */
 #ifndef REFSTACK_SIM_H
 #define REFSTACK_SIM_H
 

@@ -171,8 +171,8 @@ static void back_to_listen(struct rs_host *h, struct tcb *t)
     tcb_set_state(h, t, RS_LISTEN);
 }
 
-/* Second: RST, with RFC 5961 section 3.2: by the number it came with, before anything is trimmed, or
- * text would widen an attacker's aim. */
+/* Second: RST, with RFC 5961 section 3.2: by the number it came with, before anything is
+ * trimmed, or text would widen an attacker's aim. */
 static enum rs_reason check_rst(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg)
 {
     if (!(seg->flags & TCP_RST))

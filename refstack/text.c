@@ -165,8 +165,9 @@ enum rs_reason take_text_and_fin(struct rs_host *h, struct tcb *t, const struct 
     return reason;
 }
 
-/* Text and FIN that came with a SYN wait for ESTABLISHED (section 3.10.7.2, third step).  A stranger
- * may not fill the pool by it: with less than half of the pages free the peer has to send again. */
+/* Text and FIN that came with a SYN wait for ESTABLISHED (section 3.10.7.2, third step).  A
+ * stranger may not fill the pool by it: with less than half of the pages free the peer has to
+ * send again. */
 void hold_text_and_fin(struct rs_host *h, struct tcb *t, const struct tcp_seg *syn)
 {
     const uint32_t seq = syn->seq + 1;

@@ -54,8 +54,8 @@ static const rs_time uto_limit = 3600 * RS_SEC; /* U_LIMIT */
 static rs_time patience(const struct tcb *t)
 {
     const rs_time r2 = t->snd_una == t->iss ? t->cfg->r2_syn : t->cfg->r2;
-    /* RFC 5482 section 3.1: min(U_LIMIT, max(ADV_UTO, REMOTE_UTO, L_LIMIT)), R2 being both the value
-     * advertised and the least; an application that set its own is not overruled. */
+    /* RFC 5482 section 3.1: min(U_LIMIT, max(ADV_UTO, REMOTE_UTO, L_LIMIT)), R2 being both the
+     * value advertised and the least; an application that set its own is not overruled. */
     if (t->cfg->uto && !t->cfg->user_timeout && (t->peer_uto & 0x7fff)) {
         const rs_time unit = t->peer_uto & 0x8000 ? 60 * RS_SEC : RS_SEC;
         const rs_time told = (t->peer_uto & 0x7fffu) * unit;
