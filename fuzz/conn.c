@@ -32,6 +32,8 @@ struct conn {
     struct rs_host *host;
     struct rs_config cfg;
     rs_time now;
+    bool built;     /* the host is that of `config` */
+    uint8_t config; /* bits of enum input_config */
     const struct conn_watch *watch;
     struct egress egress;
     struct invariants invariants;
@@ -423,8 +425,16 @@ static void begin(struct conn *c, const struct input_reader *r, const struct con
     struct rs_endpoint local = at(1, LOCAL_PORT), remote = at(2, REMOTE_PORT);
     rs_time now = birth(c);
 
-    configure(&c->cfg, r->config);
-    build(c, now);
+    /* A host built for the same configuration only needs its reset. */
+    if (c->built && c->config == r->config) {
+        rs_reset(c->host, now);
+        c->now = now;
+    } else {
+        configure(&c->cfg, r->config);
+        build(c, now);
+        c->built = true;
+        c->config = r->config;
+    }
     c->watch = watch;
     rs_observe(c->host, observe, c);
     egress_init(&c->egress, &local, &remote, peer_irs, c->cfg.mtu);

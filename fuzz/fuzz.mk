@@ -25,20 +25,26 @@ FUZZ_CFLAGS := -std=gnu11 -g -O2 -I. -MMD -MP -Wall -Wextra -Wconversion -Wshado
     -fno-omit-frame-pointer
 FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
-# $(call fuzz_variant,name,compiler,compile flags,link flags,main source)
+# Only the stack is instrumented for coverage: branches of the checkers, the peer and the decoder are
+# of no interest to an engine and cost it most of its time.
+# $(call fuzz_variant,name,compiler,its flags for the stack,compiler and flags for the rest,
+#     link flags,main object)
 define fuzz_variant
-$(BUILD)/$(1)/%.o: %.c
+$(BUILD)/$(1)/refstack/%.o: refstack/%.c
 	@mkdir -p $$(@D)
 	$(2) $(FUZZ_CFLAGS) $(3) -c -o $$@ $$<
+$(BUILD)/$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	$(4) $(FUZZ_CFLAGS) -c -o $$@ $$<
 $(BUILD)/$(1)/libfuzz.a: $(patsubst %.c,$(BUILD)/$(1)/%.o,$(FUZZ_LIB_SRC))
 	@rm -f $$@
 	@ar rcs $$@ $$^
-$(BUILD)/$(1)/fuzz_%: $(BUILD)/$(1)/fuzz/fuzz_%.o $(5) $(BUILD)/$(1)/libfuzz.a
-	$(2) -g $(3) $(4) -o $$@ $$^
+$(BUILD)/$(1)/fuzz_%: $(BUILD)/$(1)/fuzz/fuzz_%.o $(6) $(BUILD)/$(1)/libfuzz.a
+	$(2) -g $(3) $(5) -o $$@ $$^
 $(BUILD)/$(1)/show: $(BUILD)/$(1)/fuzz/show_main.o $(BUILD)/$(1)/libfuzz.a
 	$(2) -g $(3) -o $$@ $$^
-$(BUILD)/$(1)/fuzz_empty: $(BUILD)/$(1)/fuzz/bench/fuzz_empty.o $(5)
-	$(2) -g $(3) $(4) -o $$@ $$^
+$(BUILD)/$(1)/fuzz_empty: $(BUILD)/$(1)/fuzz/bench/fuzz_empty.o $(6)
+	$(2) -g $(3) $(5) -o $$@ $$^
 .PHONY: fuzz-$(1)
 fuzz-$(1): $(FUZZ_TARGETS:%=$(BUILD)/$(1)/%)
 -include $(patsubst %.c,$(BUILD)/$(1)/%.d,$(FUZZ_LIB_SRC) $(FUZZ_TARGETS:%=fuzz/%.c))
@@ -48,17 +54,22 @@ endef
 # Comparisons are not traced: the event mutator has no use for them and they cost a fifth of the time.
 FUZZ_LF := -fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp
 FUZZ_LL := -fsanitize=fuzzer
-$(eval $(call fuzz_variant,libfuzzer,$(FUZZ_CLANG),$(FUZZ_SAN) $(FUZZ_LF),$(FUZZ_LL),))
-$(eval $(call fuzz_variant,libfuzzer-bugs,$(FUZZ_CLANG),$(FUZZ_SAN) $(FUZZ_LF) -DRS_BUGS,$(FUZZ_LL),))
-$(eval $(call fuzz_variant,libfuzzer-plain,$(FUZZ_CLANG),$(FUZZ_LF),$(FUZZ_LL),))
-$(eval $(call fuzz_variant,aflpp,$(FUZZ_AFL),$(FUZZ_SAN),$(FUZZ_LL),))
-$(eval $(call fuzz_variant,aflpp-bugs,$(FUZZ_AFL),$(FUZZ_SAN) -DRS_BUGS,$(FUZZ_LL),))
+FUZZ_CS := $(FUZZ_CLANG) $(FUZZ_SAN)
 # gcc warns of conversions that only the sanitizers' own code makes; the ordinary build checks them.
 FUZZ_RC := $(FUZZ_SAN) -Wno-conversion -Wno-sign-conversion
-$(eval $(call fuzz_variant,replay,$(FUZZ_CC),$(FUZZ_RC),,$(BUILD)/replay/fuzz/replay_main.o))
-$(eval $(call fuzz_variant,replay-bugs,$(FUZZ_CC),$(FUZZ_RC) -DRS_BUGS,, \
+FUZZ_PROF := -fprofile-instr-generate -fcoverage-mapping
+$(eval $(call fuzz_variant,libfuzzer,$(FUZZ_CLANG),$(FUZZ_SAN) $(FUZZ_LF),$(FUZZ_CS),$(FUZZ_LL),))
+$(eval $(call fuzz_variant,libfuzzer-bugs,$(FUZZ_CLANG),$(FUZZ_SAN) $(FUZZ_LF) -DRS_BUGS, \
+    $(FUZZ_CS) -DRS_BUGS,$(FUZZ_LL),))
+$(eval $(call fuzz_variant,libfuzzer-plain,$(FUZZ_CLANG),$(FUZZ_LF),$(FUZZ_CLANG),$(FUZZ_LL),))
+$(eval $(call fuzz_variant,aflpp,$(FUZZ_AFL),$(FUZZ_SAN),$(FUZZ_CS) -D__AFL_COMPILER,$(FUZZ_LL),))
+$(eval $(call fuzz_variant,aflpp-bugs,$(FUZZ_AFL),$(FUZZ_SAN) -DRS_BUGS, \
+    $(FUZZ_CS) -D__AFL_COMPILER -DRS_BUGS,$(FUZZ_LL),))
+$(eval $(call fuzz_variant,replay,$(FUZZ_CC),$(FUZZ_RC),$(FUZZ_CC) $(FUZZ_RC),, \
+    $(BUILD)/replay/fuzz/replay_main.o))
+$(eval $(call fuzz_variant,replay-bugs,$(FUZZ_CC),$(FUZZ_RC) -DRS_BUGS,$(FUZZ_CC) $(FUZZ_RC) -DRS_BUGS,, \
     $(BUILD)/replay-bugs/fuzz/replay_main.o))
-$(eval $(call fuzz_variant,coverage,$(FUZZ_CLANG),-fprofile-instr-generate -fcoverage-mapping,, \
+$(eval $(call fuzz_variant,coverage,$(FUZZ_CLANG),$(FUZZ_PROF),$(FUZZ_CLANG) $(FUZZ_PROF),, \
     $(BUILD)/coverage/fuzz/replay_main.o))
 
 # AFL++ loads its mutator; it is built without instrumentation from the source that libFuzzer links.
@@ -121,6 +132,15 @@ fuzz-run-aflpp: $(BUILD)/aflpp$(if $(BUGS),-bugs)/$(T) $(if $(FUZZ_MUTATES),$(BU
 	    for f in $$found; do cp "$$f" "$(FUZZ_FOUND)/aflpp-$$(cksum <"$$f" | tr ' ' -)"; done; \
 	    echo "make fuzz: a finding is in $(FUZZ_FOUND)" >&2; exit 1; \
 	fi
+
+# Inputs per CPU-second: in process with the engine's instrumentation, then under the engine.
+$(BUILD)/libfuzzer/bench: $(BUILD)/libfuzzer/fuzz/bench/bench_main.o $(BUILD)/libfuzzer/fuzz/fuzz_conn.o \
+    $(BUILD)/libfuzzer/libfuzz.a
+	$(FUZZ_CLANG) -g $(FUZZ_SAN) $(FUZZ_LF) -o $@ $^
+.PHONY: fuzz-bench
+fuzz-bench: $(BUILD)/libfuzzer/bench $(BUILD)/libfuzzer-plain/fuzz_empty \
+    $(BUILD)/libfuzzer-plain/fuzz_segment $(BUILD)/libfuzzer/fuzz_empty $(BUILD)/libfuzzer/fuzz_conn
+	@fuzz/bench/run.sh $(BUILD)
 
 # Every committed input through the replay programs: seeds and what was once found.
 fuzz-check: fuzz-replay
