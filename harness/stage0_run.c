@@ -82,8 +82,8 @@ static uint32_t seq_of(const struct st0_tcb *t, unsigned i, uint32_t len)
         edge,
         edge + 1,
         begun ? t->irs : 0,
-        nxt + 0x7fffffffu,
-        nxt + 0x80000000u,
+        nxt + 0x7ffffffeu, /* half the space away itself is neither before nor after */
+        nxt + 0x80000001u,
     };
     return seq[i];
 }
