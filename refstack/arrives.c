@@ -167,6 +167,7 @@ void tcp_established(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg
     if (syn_lost && !t->rtt_valid && t->rto < after_lost_syn)
         t->rto = after_lost_syn;
     tcb_set_state(h, t, RS_ESTABLISHED);
+    tcb_event(h, t);
     fastopen_settled(h, t);
     tcb_offer(h, t);
     /* A CLOSE that waited for the handshake (section 3.10.4), before a FIN that did. */
@@ -208,6 +209,11 @@ static enum rs_reason syn_acknowledged(struct rs_host *h, struct tcb *t, const s
     rest.seq++;
     rest.up = (uint16_t)(rest.up - (rest.up > 0)); /* it counts from the SYN's number */
     take_urgent(h, t, &rest);
+    /* Only what lies in the window: no first step has trimmed this segment. */
+    if (rest.text_len >= rcv_wnd(t)) {
+        rest.flags &= (uint16_t)~TCP_FIN;
+        rest.text_len = rcv_wnd(t);
+    }
     return take_text_and_fin(h, t, &rest);
 }
 

@@ -244,6 +244,42 @@ static void a_longer_user_timeout_the_peer_asks_for_is_heeded(void **unused)
     sim_close(&s);
 }
 
+static void only_connections_with_news_are_named(void **unused)
+{
+    struct sim s;
+    struct seen w;
+    struct rs_config c;
+    const struct rs_endpoint any = { .port = 0 };
+    const struct rs_endpoint server = sim_at(SIM_B, 80);
+    struct rs_host *b;
+
+    (void)unused;
+    rs_config_default(&c);
+    start(&s, &w, &c);
+    b = s.host[SIM_B];
+    const int l = rs_listen(b, &server, s.now);
+    const int quiet = rs_open_active(s.host[SIM_A], &any, &server, s.now);
+    sim_settle(&s);
+    const int busy = rs_open_active(s.host[SIM_A], &any, &server, s.now);
+    sim_settle(&s);
+    assert_int_equal(rs_next_event(b), l);
+    assert_int_equal(rs_next_event(b), RS_EAGAIN);
+    const int one = rs_accept(b, l, s.now);
+    const int two = rs_accept(b, l, s.now);
+    assert_int_equal(rs_next_event(b), one);
+    assert_int_equal(rs_next_event(b), two);
+    assert_int_equal(rs_next_event(b), RS_EAGAIN);
+    rs_send(s.host[SIM_A], busy, "x", 1, 0, s.now);
+    sim_run(&s, s.now + RS_SEC);
+    assert_int_equal(rs_next_event(b), two);
+    assert_int_equal(rs_next_event(b), RS_EAGAIN);
+    rs_abort(s.host[SIM_A], quiet, s.now);
+    sim_settle(&s);
+    assert_int_equal(rs_next_event(b), one);
+    assert_true(rs_ready(b, one) & RS_ENDED);
+    sim_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +288,7 @@ int main(void)
         cmocka_unit_test(an_acknowledgment_of_no_cookie_is_reset),
         cmocka_unit_test(congestion_met_is_echoed_until_the_sender_has_slowed_down),
         cmocka_unit_test(text_that_came_twice_is_reported_once),
+        cmocka_unit_test(only_connections_with_news_are_named),
         cmocka_unit_test(a_longer_user_timeout_the_peer_asks_for_is_heeded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

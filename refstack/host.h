@@ -63,6 +63,7 @@ struct rs_host {
     uint32_t generation;
     uint32_t *bucket;
     uint32_t ready_head, ready_tail;
+    uint32_t event_head, event_tail;
     struct wheel wheel;
 };
 

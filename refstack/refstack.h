@@ -212,6 +212,9 @@ enum rs_ready {
     RS_ENDED = 4     /* CLOSED: only release is left */
 };
 unsigned rs_ready(const struct rs_host *, int conn);
+/* A connection of which something changed since it was given here last: octets, room, an end, a
+ * connection to accept.  RS_EAGAIN when there is none.  Ask rs_ready what it is. */
+int rs_next_event(struct rs_host *);
 
 /* STATUS.  Names are RFC 9293's and RFC 5681's; sequence numbers are absolute. */
 struct rs_status {

@@ -63,14 +63,14 @@ static void leave_listener(struct rs_host *h, struct tcb *t)
         return;
     t->on_accept = false;
     l->listener.queued--;
-    if (t->accept.prev != TCB_NONE)
-        h->tcb[t->accept.prev].accept.next = t->accept.next;
+    if (t->queue.prev != TCB_NONE)
+        h->tcb[t->queue.prev].queue.next = t->queue.next;
     else
-        l->listener.accept_head = t->accept.next;
-    if (t->accept.next != TCB_NONE)
-        h->tcb[t->accept.next].accept.prev = t->accept.prev;
+        l->listener.accept_head = t->queue.next;
+    if (t->queue.next != TCB_NONE)
+        h->tcb[t->queue.next].queue.prev = t->queue.prev;
     else
-        l->listener.accept_tail = t->accept.prev;
+        l->listener.accept_tail = t->queue.prev;
 }
 
 void tcb_closed(struct rs_host *h, struct tcb *t, int error)
@@ -79,6 +79,7 @@ void tcb_closed(struct rs_host *h, struct tcb *t, int error)
     fastopen_settled(h, t);
     tcb_set_state(h, t, RS_CLOSED);
     t->error = (int8_t)error;
+    tcb_event(h, t);
     tcb_disarm_all(h, t);
     tcb_unready(h, t);
     tcb_unhash(h, t);
@@ -107,12 +108,13 @@ void tcb_offer(struct rs_host *h, struct tcb *t)
         return;
     t->on_accept = true;
     l->listener.queued++;
-    t->accept = (struct tcb_link){ .prev = l->listener.accept_tail, .next = TCB_NONE };
+    t->queue = (struct tcb_link){ .prev = l->listener.accept_tail, .next = TCB_NONE };
     if (l->listener.accept_tail != TCB_NONE)
-        h->tcb[l->listener.accept_tail].accept.next = t->index;
+        h->tcb[l->listener.accept_tail].queue.next = t->index;
     else
         l->listener.accept_head = t->index;
     l->listener.accept_tail = t->index;
+    tcb_event(h, l);
 }
 
 int rs_accept(struct rs_host *h, int listener, rs_time now)
@@ -128,9 +130,10 @@ int rs_accept(struct rs_host *h, int listener, rs_time now)
     if (!t)
         return RS_EAGAIN;
     if (BUG(ACCEPT_TWICE) && t->user)
-        l->listener.accept_head = t->accept.next;
+        l->listener.accept_head = t->queue.next;
     else if (!BUG(ACCEPT_TWICE))
         leave_listener(h, t);
     t->user = true;
+    tcb_event(h, t); /* there may be text already */
     return tcb_handle(t);
 }

@@ -306,6 +306,8 @@ static void acknowledged(struct rs_host *h, struct tcb *t, const struct tcp_seg 
         t->syn_due = false;
     t->retransmits = 0;
     t->soft_error = 0;
+    if (text > 0)
+        tcb_event(h, t);
     /* RFC 6298 section 5.3: the timer starts anew when new data is acknowledged. */
     tcb_disarm(h, t, RS_TIMER_RETRANSMIT);
     tcb_disarm(h, t, RS_TIMER_PROBE);

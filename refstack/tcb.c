@@ -118,6 +118,7 @@ void tcb_free(struct rs_host *h, struct tcb *t)
     tcb_flush(h, t);
     tcb_disarm_all(h, t);
     tcb_unready(h, t);
+    tcb_no_event(h, t);
     tcb_unhash(h, t);
     settings_drop(h, t);
     t->in_use = false;

@@ -24,7 +24,7 @@ struct datagram {
 };
 
 /* A place in one of the host's lists of TCBs: those with something to send, a listener's
- * connections to accept. */
+ * connections to accept, those with news for the user. */
 struct tcb_link {
     uint32_t prev;
     uint32_t next;
@@ -59,7 +59,8 @@ struct tcb {
     uint32_t generation; /* so that a stale handle is known */
     uint32_t hash_next;
     uint32_t parent; /* listener whose backlog counts this one, or TCB_NONE */
-    struct tcb_link ready, accept;
+    struct tcb_link ready;
+    struct tcb_link queue; /* of its listener, to be accepted; after that, of those with news */
     uint32_t fast_listener; /* whose fast_pending counts this one */
     uint16_t peer_uto;      /* the user timeout option last heard, RFC 5482 */
     int8_t error, soft_error;
@@ -69,6 +70,7 @@ struct tcb {
     bool hashed : 1;
     bool on_ready : 1;
     bool on_accept : 1;
+    bool on_event : 1;
     bool user : 1;      /* a user holds the handle */
     bool released : 1;  /* a user held it and let go */
     bool passive : 1;   /* from a passive OPEN (MUST-11) */
@@ -190,6 +192,9 @@ void tcb_unhash(struct rs_host *, struct tcb *);
 struct tcb *tcb_of_handle(const struct rs_host *, int conn);
 int tcb_handle(const struct tcb *);
 void tcb_ready(struct rs_host *, struct tcb *); /* it may have something to send */
+/* Something changed that its user may wait for. */
+void tcb_event(struct rs_host *, struct tcb *);
+void tcb_no_event(struct rs_host *, struct tcb *);
 void tcb_unready(struct rs_host *, struct tcb *);
 
 /* ---- state (state.c) ---- */

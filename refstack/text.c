@@ -107,6 +107,7 @@ static enum rs_reason take_text(struct rs_host *h, struct tcb *t, struct tcp_seg
         tcb_ready(h, t);
         return RS_REASON_ACCEPTED;
     }
+    tcb_event(h, t);
     acknowledge_text(h, t, had_hole);
     return RS_REASON_ACCEPTED;
 }
@@ -121,6 +122,7 @@ static void take_fin(struct rs_host *h, struct tcb *t)
     t->fin_known = !BUG(FIN_NOT_COUNTED);
     t->ack_now = true;
     tcb_ready(h, t);
+    tcb_event(h, t);
     switch (t->state) {
     case RS_FIN_WAIT_1: /* our FIN is not acknowledged, or this were FIN-WAIT-2 */
         tcb_set_state(h, t, RS_CLOSING);

@@ -1,0 +1,46 @@
+/* Which connections an application should look at, so that one with a million of them need not ask
+ * each in turn. */
+#include "refstack/host.h"
+
+static void unlink_event(struct rs_host *h, struct tcb *t)
+{
+    if (t->queue.prev != TCB_NONE)
+        h->tcb[t->queue.prev].queue.next = t->queue.next;
+    else
+        h->event_head = t->queue.next;
+    if (t->queue.next != TCB_NONE)
+        h->tcb[t->queue.next].queue.prev = t->queue.prev;
+    else
+        h->event_tail = t->queue.prev;
+    t->on_event = false;
+}
+
+/* The link serves the accept queue first; who is accepted has left that. */
+void tcb_event(struct rs_host *h, struct tcb *t)
+{
+    if (!t->user || t->on_event)
+        return;
+    t->on_event = true;
+    t->queue = (struct tcb_link){ .prev = h->event_tail, .next = TCB_NONE };
+    if (h->event_tail != TCB_NONE)
+        h->tcb[h->event_tail].queue.next = t->index;
+    else
+        h->event_head = t->index;
+    h->event_tail = t->index;
+}
+
+void tcb_no_event(struct rs_host *h, struct tcb *t)
+{
+    if (t->on_event)
+        unlink_event(h, t);
+}
+
+int rs_next_event(struct rs_host *h)
+{
+    struct tcb *t = tcb_at(h, h->event_head);
+
+    if (!t)
+        return RS_EAGAIN;
+    unlink_event(h, t);
+    return tcb_handle(t);
+}
