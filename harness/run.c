@@ -87,8 +87,9 @@ static uint64_t next_step(struct run *r, uint64_t to)
     uint64_t at = r->ops->deadline(r->sut);
     if (r->pending.ev && r->pending.wake < at)
         at = r->pending.wake;
-    if (r->pending.ev && r->begun + r->pending.end + r->tolerance < at)
-        at = r->begun + r->pending.end + r->tolerance;
+    /* One past the last moment at which it may return: events of that moment come first. */
+    if (r->pending.ev && r->begun + r->pending.end + r->tolerance + 1 < at)
+        at = r->begun + r->pending.end + r->tolerance + 1;
     if (at > r->begun + to)
         at = r->begun + to;
     return at > r->now ? at : r->now;
@@ -97,7 +98,7 @@ static uint64_t next_step(struct run *r, uint64_t to)
 static void check_overdue(struct run *r)
 {
     const struct run_pending *p = &r->pending;
-    if (!p->ev || r->over || r->now < r->begun + p->end + r->tolerance)
+    if (!p->ev || r->over || r->now <= r->begun + p->end + r->tolerance)
         return;
     r->ev = p->ev;
     run_end(r, VERDICT_FAIL, "%s: expected to return at %" PRIu64 ".%06" PRIu64
@@ -186,6 +187,9 @@ static void check_state(struct run *r, const struct sc_state *st)
             struct run_conn c = { .sut_port = r->listen_port ? r->listen_port : r->config.port };
             state = run_state_of(r, &c);
         }
+        /* A listener beside it is not the connection, which is gone. */
+        if (state == RS_LISTEN && it->state == RS_CLOSED && r->listening && it->fd < 0)
+            state = RS_CLOSED;
         if (state < 0)
             run_end(r, VERDICT_UNSUPPORTED, "state: %s does not tell it", r->ops->name);
         else if (state != it->state)
@@ -264,7 +268,7 @@ static void run_event(struct run *r, const struct sc_event *ev)
 static void finish(struct run *r)
 {
     if (!r->over && r->pending.ev)
-        run_advance(r, r->pending.end + r->tolerance, false);
+        run_advance(r, r->pending.end + r->tolerance + 1, false);
     else if (!r->over)
         run_pull(r);
 }
