@@ -16,7 +16,7 @@ rs_time pump_now(void)
 }
 
 void pump_init(struct pump *p, struct rs_host *host, int fd, enum rs_link link,
-               const struct fault_rates rates[2])
+               const struct fault_rates *rates)
 {
     *p = (struct pump){ .host = host, .fd = fd, .batch = BATCH };
     p->buf = malloc(PUMP_FRAME_MAX);

@@ -44,9 +44,9 @@ struct pump {
     uint8_t *buf;
 };
 
-/* rates: NULL for none, otherwise one for each direction.  Aborts when memory is exhausted. */
+/* rates: NULL for none, otherwise two, by enum pump_dir.  Aborts when memory is exhausted. */
 void pump_init(struct pump *, struct rs_host *, int fd, enum rs_link,
-               const struct fault_rates rates[2]);
+               const struct fault_rates *rates);
 void pump_free(struct pump *);
 /* Moves what can be moved now, a bounded number of frames; whether anything was. */
 bool pump_work(struct pump *);
