@@ -31,15 +31,7 @@ static struct result_case *new_case(const struct interop_job *job, struct result
     return c;
 }
 
-static void write_pcapng(struct result_case *c, const char *path)
-{
-    if (!path || c->n_rows == 0)
-        return;
-    if (pcapng_case(c, path) == 0)
-        case_artefact(c, "pcapng", path);
-}
-
-bool interop_play(const struct interop_job *job, const char *pcapng, struct result *r)
+bool interop_play(const struct interop_job *job, struct result *r)
 {
     static struct play play;
     struct ns_error error;
@@ -56,16 +48,21 @@ bool interop_play(const struct interop_job *job, const char *pcapng, struct resu
         interop_tool_play(job->tool, c);
     else
         play_case(&play, job->script, job->source, job->swapped, &job->config, c);
-    write_pcapng(c, pcapng);
     return c->verdict == VERDICT_FAIL && play.stalled > STALL;
 }
 
-static void child(const struct interop_job *job, const char *pcapng, int parent)
+static void child(const struct interop_job *job, const char *capture, bool keep_all, int parent)
 {
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
     if (!ns_die_with_parent(parent))
         _exit(1);
     struct result *r = result_new("interop case");
-    bool again = interop_play(job, pcapng, r);
+    bool again = interop_play(job, r);
+    struct result_case *c = r->cases[0];
+    bool wanted = capture && c->n_rows > 0 && (keep_all || c->verdict != VERDICT_PASS);
+    if (wanted && pcapng_case(c, capture) == 0)
+        case_artefact(c, "pcapng", capture);
     int status = again ? AGAIN : 0;
     if (report_json(r, job->answer) < 0)
         status = 1;
@@ -74,6 +71,13 @@ static void child(const struct interop_job *job, const char *pcapng, int parent)
 }
 
 /* ---- In the process that runs them all -------------------------------------------------- */
+
+static volatile sig_atomic_t stopped_by; /* a signal, or 0 */
+
+static void on_stop(int sig)
+{
+    stopped_by = sig;
+}
 
 struct running {
     struct interop_jobs *jobs;
@@ -106,7 +110,7 @@ static void start(struct running *run, struct interop_job *job)
     fflush(NULL);
     job->pid = job->answer ? fork() : -1;
     if (job->pid == 0)
-        child(job, capture, parent);
+        child(job, capture, run->keep_all, parent);
     free(capture);
     run->now++;
     run->bulk += job->bulk;
@@ -214,7 +218,7 @@ static void run_all(struct running *run)
     sigemptyset(&chld);
     sigaddset(&chld, SIGCHLD);
     sigprocmask(SIG_BLOCK, &chld, &before);
-    for (;;) {
+    while (!stopped_by) {
         while (run->now < run->options->jobs && (job = next_job(run, processors)) != NULL) {
             start(run, job);
             if (job->pid < 0) {
@@ -233,28 +237,50 @@ static void run_all(struct running *run)
     sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
+/* Ctrl-C: the cases' processes end, and their namespaces with them. */
+static void end_all(struct running *run)
+{
+    for (size_t i = 0; i < run->jobs->n; i++)
+        if (run->jobs->job[i].pid > 0)
+            kill(run->jobs->job[i].pid, SIGKILL);
+    while (waitpid(-1, NULL, 0) > 0)
+        ;
+}
+
+/* Captures go into the folder asked for, or into a fresh one that is removed if it stays empty. */
+static char *make_folder(const struct interop_options *options)
+{
+    const char *tmp = getenv("TMPDIR");
+    if (options->keep)
+        return result_text("%s", options->keep);
+    char *folder = result_text("%s/tcprig-interop.XXXXXX", tmp ? tmp : "/tmp");
+    if (mkdtemp(folder))
+        return folder;
+    free(folder);
+    return NULL;
+}
+
 int interop_run(struct interop_jobs *jobs, const struct interop_options *options,
                 struct result *result)
 {
     struct running run = { .jobs = jobs, .options = options, .result = result,
                            .keep_all = options->keep != NULL };
-    const char *tmp = getenv("TMPDIR");
+    const struct sigaction stop = { .sa_handler = on_stop };
+    struct sigaction before[2];
     uint64_t began = pump_now();
-    if (options->keep) {
-        run.folder = result_text("%s", options->keep);
-    } else {
-        run.folder = result_text("%s/tcprig-interop.XXXXXX", tmp ? tmp : "/tmp");
-        if (!mkdtemp(run.folder)) {
-            free(run.folder);
-            run.folder = NULL;
-        }
-    }
+    run.folder = make_folder(options);
+    sigaction(SIGINT, &stop, &before[0]);
+    sigaction(SIGTERM, &stop, &before[1]);
     tap_begin(&run.tap, stdout, jobs->n);
     run_all(&run);
+    if (stopped_by)
+        end_all(&run);
+    sigaction(SIGINT, &before[0], NULL);
+    sigaction(SIGTERM, &before[1], NULL);
     result->seconds = (double)(pump_now() - began) / 1e6;
     int status = tap_end(&run.tap, result);
     if (run.folder && !run.keep_all)
         rmdir(run.folder); /* goes only when no case left a capture in it */
     free(run.folder);
-    return status;
+    return stopped_by ? 128 + stopped_by : status;
 }

@@ -56,6 +56,6 @@ int interop_run(struct interop_jobs *, const struct interop_options *, struct re
 
 /* Within a process of its own: plays one case into the result; whether it is worth another try,
  * since it failed and the machine did not let it run in time. */
-bool interop_play(const struct interop_job *, const char *pcapng, struct result *);
+bool interop_play(const struct interop_job *, struct result *);
 
 #endif
