@@ -192,16 +192,25 @@ static void minimise(struct triage *t, struct triage_finding *f, uint8_t *copy)
     f->events = count_events(f->target, copy, f->len);
 }
 
+/* Fuzzing a program with a planted bug may find what was there before. */
+static bool needs_bug(const struct triage_program *program, const struct triage_finding *f)
+{
+    struct triage_program sound = *program;
+    sound.bug = "";
+    return program->bug && !triage_shows(&sound, f->input, f->len, &f->sign);
+}
+
 static int finish(struct triage *t, struct triage_finding *f, uint8_t *copy)
 {
     char path[1024];
     struct triage_program program = program_of(t, f->target, path);
     uint64_t began = clock_us();
     minimise(t, f, copy);
+    f->planted = needs_bug(&program, f);
     triage_name(f);
     struct result_case *c = result_case(t->result, "triage", f->name, f->target, 0);
     /* A planted bug has to be found; anything else must not be there. */
-    if (program.bug)
+    if (f->planted)
         case_verdict(c, VERDICT_EXPECTED_FAILURE, "planted bug %s\n%s\n%s", program.bug,
                      f->sign.signature, f->sign.title);
     else
@@ -215,7 +224,7 @@ static int finish(struct triage *t, struct triage_finding *f, uint8_t *copy)
                             program.bug ? program.bug : "", program.bug ? " " : "", path, t->o->out,
                             f->name);
     r->inputs = f->n_paths;
-    r->planted = program.bug ? result_text("%s", program.bug) : NULL;
+    r->planted = f->planted ? result_text("%s", program.bug) : NULL;
     int status = triage_bundle(&program, f, t->o->out, c);
     c->seconds = (double)(clock_us() - began) * 1e-6;
     return status;

@@ -45,7 +45,9 @@ void page_number(FILE *out, uint64_t n)
 
 void page_seconds(FILE *out, double s)
 {
-    if (s < 0.0995)
+    if (s < 0.000995)
+        fprintf(out, "%.0f µs", s * 1e6);
+    else if (s < 0.0995)
         fprintf(out, "%.*f ms", s < 0.00995 ? 1 : 0, s * 1e3);
     else if (s < 99.5)
         fprintf(out, "%.*f s", s < 9.95 ? 2 : 1, s);

@@ -27,7 +27,7 @@ const char *page_class(enum verdict);
 
 /* 1,234,567 */
 void page_number(FILE *, uint64_t);
-/* 0.4 ms, 1.25 s, 2 min 5 s */
+/* 40 µs, 3.4 ms, 1.25 s, 2 min 5 s */
 void page_seconds(FILE *, double);
 
 #endif

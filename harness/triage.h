@@ -17,7 +17,7 @@ struct result_case;
 
 struct triage_program {
     const char *path; /* the replay program */
-    const char *bug;  /* planted bug to wake (TCPRIG_BUG), or NULL */
+    const char *bug;  /* planted bug to wake (TCPRIG_BUG), "" for none, NULL: as we were called */
     double cpu_limit; /* seconds of CPU after which the process hangs */
 };
 
@@ -87,6 +87,7 @@ struct triage_finding {
     uint8_t *input;       /* minimised */
     size_t len;
     size_t events;
+    bool planted; /* it shows only while the program's planted bug is awake */
     const char *original; /* path of the input it was minimised from */
     size_t original_len;
     size_t original_events;

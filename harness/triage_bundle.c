@@ -183,20 +183,27 @@ static void put_rule(FILE *out, const struct triage_finding *f)
     }
 }
 
+static void put_events(FILE *out, const struct triage_finding *f, size_t n)
+{
+    if (triage_has_events(f->target))
+        fprintf(out, " with %zu event%s", n, n == 1 ? "" : "s");
+}
+
 static void put_facts(FILE *out, const struct bundle *b)
 {
     const struct triage_finding *f = b->f;
     fprintf(out, "# %s\n\n- Signature: `%s`\n", f->sign.title, f->sign.signature);
     put_rule(out, f);
     fprintf(out, "- Target: `%s`\n", f->target);
-    if (b->program->bug)
+    if (f->planted)
         fprintf(out, "- Planted bug: `%s`\n", b->program->bug);
+    else if (b->program->bug)
+        fprintf(out, "- Shows without the planted bug `%s` too: a defect of its own\n",
+                b->program->bug);
     fprintf(out, "- Minimised: %zu octets", f->len);
-    if (triage_has_events(f->target))
-        fprintf(out, " with %zu events", f->events);
+    put_events(out, f, f->events);
     fprintf(out, ", from %zu octets", f->original_len);
-    if (triage_has_events(f->target))
-        fprintf(out, " with %zu events", f->original_events);
+    put_events(out, f, f->original_events);
     fprintf(out, " (`%s`)\n\n", f->original);
     fprintf(out, "Replay:\n\n    %s%s%s%s %s/input\n\n", b->program->bug ? "TCPRIG_BUG=" : "",
             b->program->bug ? b->program->bug : "", b->program->bug ? " " : "", b->program->path,
@@ -237,7 +244,9 @@ static void put_report(struct bundle *b)
     }
     put_block(out, "Input", script);
     put_block(out, "Trace", trace);
-    put_block(out, "What the program said", b->log);
+    /* Where a loop was stopped differs from run to run; the signature says what its stops share. */
+    if (strcmp(b->f->sign.kind, "hang"))
+        put_block(out, "What the program said", b->log);
     fprintf(out, "## Inputs that show it\n\n");
     for (size_t i = 0; i < b->f->n_paths; i++)
         fprintf(out, "- `%s`\n", b->f->path[i]);

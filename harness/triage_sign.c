@@ -264,7 +264,7 @@ bool triage_shows(const struct triage_program *program, const uint8_t *p, size_t
         return triage_judge(program, p, len, &other) == 1 &&
                !strcmp(other.signature, sign->signature);
     struct triage_program sooner = *program;
-    sooner.cpu_limit /= 4;
+    sooner.cpu_limit /= 10; /* still many times what an input takes that ends */
     if (triage_run(&sooner, p, len, true, NULL, &run))
         return false;
     read_stack(run.log, &s);

@@ -26,6 +26,8 @@ static const char program[] =
     "case \"$(cat \"$2\")\" in\n"
     "*AB*) echo \"ORACLE first | RFC 1$TCPRIG_BUG | LISTEN > LISTEN | segment SYN\" >&2\n"
     "      kill -ABRT $$;;\n"
+    "*P*) test -z \"$TCPRIG_BUG\" && exit 0\n"
+    "     echo 'ORACLE planted | RFC 3 | - | -' >&2; kill -ABRT $$;;\n"
     "*Z*) echo 'ORACLE second | RFC 2 | CLOSED > CLOSED | call OPEN' >&2; kill -ABRT $$;;\n"
     "*H*) while :; do :; done;;\n"
     "esac\n";
@@ -202,6 +204,27 @@ static void the_planted_bug_is_handed_to_the_program(void **state)
     assert_non_null(strstr(out, "first | RFC 1-planted | "));
 }
 
+static void what_shows_without_the_planted_bug_is_not_taken_for_it(void **state)
+{
+    char json[256], text[65536];
+    (void)state;
+    put_file("in/fuzz_fake/p", "P", 0644);
+    put_file("in/fuzz_fake/z", "Z", 0644);
+    path_in(json, "result.json");
+    char more[300];
+    snprintf(more, sizeof more, "--json=%s", json);
+    assert_int_equal(triage("in", "--bug=x", more), EXIT_FINDINGS);
+    get_file(json, text, sizeof text);
+    json_t *o = json_loads(text, 0, NULL);
+    assert_int_equal(json_integer_value(json_object_get(o, "failed")), 1);
+    assert_int_equal(json_integer_value(json_object_get(o, "expected_failures")), 1);
+    const json_t *findings = json_object_get(o, "findings");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(findings, 0), "planted")),
+                        "x");
+    assert_null(json_object_get(json_array_get(findings, 1), "planted"));
+    json_decref(o);
+}
+
 static void expect_refusal(const char *input, const char *more, const char *value, const char *says)
 {
     assert_int_equal(triage(input, more, value), EXIT_USAGE);
@@ -232,6 +255,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_input_that_shows_nothing_is_no_finding, setup, teardown),
         cmocka_unit_test_setup_teardown(an_endless_loop_is_a_hang, setup, teardown),
         cmocka_unit_test_setup_teardown(the_planted_bug_is_handed_to_the_program, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_shows_without_the_planted_bug_is_not_taken_for_it,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(bad_input_gets_one_sentence, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
