@@ -207,8 +207,8 @@ static enum rs_reason syn_acknowledged(struct rs_host *h, struct tcb *t, const s
     /* Continues at the sixth step of the synchronized states, where the URG bit is checked. */
     struct tcp_seg rest = *seg;
     rest.seq++;
-    rest.up = (uint16_t)(rest.up - (rest.up > 0)); /* it counts from the SYN's number */
-    take_urgent(h, t, &rest);
+    segment_trim(t, &rest);
+    take_urgent(h, t, &rest, seg->seq + seg->up);
     /* Only what lies in the window: no first step has trimmed this segment. */
     if (rest.text_len >= rcv_wnd(t)) {
         rest.flags &= (uint16_t)~TCP_FIN;

@@ -64,7 +64,6 @@ static bool crossing_syn(struct rs_host *h, struct tcb *t, struct tcp_seg *seg)
         return false;
     seg->flags &= (uint16_t)~TCP_SYN;
     seg->seq++;
-    seg->up = (uint16_t)(seg->up - (seg->up > 0));
     t->ack_now = true;
     tcb_ready(h, t);
     return true;
@@ -120,7 +119,7 @@ static void update_ts_recent(struct rs_host *h, struct tcb *t, const struct tcp_
 }
 
 /* Makes the segment the one that begins at or after RCV.NXT and does not exceed the window. */
-static void trim(struct tcb *t, struct tcp_seg *seg)
+void segment_trim(struct tcb *t, struct tcp_seg *seg)
 {
     const uint32_t nxt = rcv_nxt(t);
     const uint32_t edge = nxt + rcv_wnd(t);
@@ -128,7 +127,6 @@ static void trim(struct tcb *t, struct tcp_seg *seg)
     if (seq_lt(seg->seq, nxt)) {
         note_duplicate(t, seg);
         const uint32_t old = nxt - seg->seq;
-        seg->up = (uint16_t)(seg->up > old ? seg->up - old : 0); /* counts from SEG.SEQ */
         const uint32_t cut = old < seg->text_len ? old : seg->text_len;
         seg->text += cut;
         seg->text_len -= cut;
@@ -392,6 +390,8 @@ static enum rs_reason check_ack(struct rs_host *h, struct tcb *t, const struct d
 enum rs_reason arrives_synchronized(struct rs_host *h, struct tcb *t, const struct datagram *ip,
                                     struct tcp_seg *seg, const struct tcp_opts *o)
 {
+    /* SEG.UP counts from the number on the wire, not from what is left after trimming. */
+    const uint32_t urgent = seg->seq + seg->up;
     enum rs_reason reason;
 
     if (t->state == RS_TIME_WAIT && (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN &&
@@ -407,14 +407,14 @@ enum rs_reason arrives_synchronized(struct rs_host *h, struct tcb *t, const stru
     update_ts_recent(h, t, seg, o);
     if ((reason = check_rst(h, t, seg)) != GO_ON || (reason = check_syn(h, t, seg)) != GO_ON)
         return reason;
-    trim(t, seg);
+    segment_trim(t, seg);
     if ((reason = check_ack(h, t, ip, seg, o)) != GO_ON)
         return reason;
     if (!fin_acknowledged(h, t))
         return RS_REASON_ACCEPTED;
     ecn_on_segment(t, seg, ip);
     /* Text that waited for the handshake may have moved RCV.NXT. */
-    trim(t, seg);
-    take_urgent(h, t, seg);
+    segment_trim(t, seg);
+    take_urgent(h, t, seg, urgent);
     return take_text_and_fin(h, t, seg);
 }

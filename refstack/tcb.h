@@ -281,7 +281,10 @@ bool reopen_time_wait(struct rs_host *, struct tcb *, const struct datagram *,
 void tcp_input(struct rs_host *, const struct datagram *);
 enum rs_reason arrives_synchronized(struct rs_host *, struct tcb *, const struct datagram *,
                                     struct tcp_seg *, const struct tcp_opts *);
-void take_urgent(struct rs_host *, struct tcb *, const struct tcp_seg *);
+/* Makes the segment one that begins at or after RCV.NXT and does not exceed the window. */
+void segment_trim(struct tcb *, struct tcp_seg *);
+/* `up` is SEG.SEQ + SEG.UP as they were on the wire. */
+void take_urgent(struct rs_host *, struct tcb *, const struct tcp_seg *, uint32_t up);
 enum rs_reason take_text_and_fin(struct rs_host *, struct tcb *, const struct tcp_seg *);
 void take_held(struct rs_host *, struct tcb *); /* what came with the SYN, on ESTABLISHED */
 /* The text of a fast-open SYN is the user's at once; its FIN waits. */

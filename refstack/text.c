@@ -8,10 +8,8 @@ static bool receiving(const struct tcb *t)
 }
 
 /* Sixth: RCV.UP = max(RCV.UP, SEG.UP), and the user is told when it advances (MUST-32). */
-void take_urgent(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg)
+void take_urgent(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg, uint32_t up)
 {
-    const uint32_t up = seg->seq + seg->up;
-
     if (!(seg->flags & TCP_URG) || !receiving(t))
         return;
     if (BUG(URGENT_POINTER_TRUSTED)) {

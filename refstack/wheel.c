@@ -2,9 +2,6 @@
 
 enum { DIGIT = 6, DIGIT_MASK = WHEEL_SLOTS - 1, SCAN_LIMIT = 16 };
 
-/* Times further away than the wheel can hold are held at its rim and moved on from there. */
-static const uint64_t horizon = UINT64_C(1) << (DIGIT * WHEEL_LEVELS);
-
 void wheel_init(struct wheel *w, uint64_t now)
 {
     w->now = now;
@@ -25,8 +22,6 @@ static void insert(struct wheel *w, wheel_node_of *node_of, void *arg, uint32_t 
 
     if (at < w->now)
         at = w->now;
-    if ((w->now ^ at) >= horizon)
-        at = w->now | (horizon - 1);
     const unsigned level = level_of(w->now, at);
     const unsigned slot = (unsigned)(at >> (DIGIT * level)) & DIGIT_MASK;
     const unsigned at_slot = level * WHEEL_SLOTS + slot;

@@ -1,16 +1,16 @@
 /* A hierarchical timing wheel: arming, disarming and finding the next deadline cost the same with
  * one entry and with a million.
  *
- * Eight levels of 64 slots count microseconds in base 64.  An entry stands on the level of the
- * highest digit in which its time differs from the wheel's, so it moves down at most seven times
- * before it fires, always at its exact time and in order of time. */
+ * Eleven levels of 64 slots count microseconds in base 64, all 64 bits of them.  An entry stands on
+ * the level of the highest digit in which its time differs from the wheel's, so it moves down at
+ * most ten times before it fires, always at its exact time and in order of time. */
 #ifndef REFSTACK_WHEEL_H
 #define REFSTACK_WHEEL_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { WHEEL_LEVELS = 8, WHEEL_SLOTS = 64 };
+enum { WHEEL_LEVELS = 11, WHEEL_SLOTS = 64 };
 
 #define WHEEL_NONE UINT32_MAX
 
