@@ -98,13 +98,13 @@ static void observe_state(struct conn *c, const struct rs_observation *o)
     if (o->to != RS_CLOSED && o->to != RS_LISTEN)
         return;
     /* A listener's new TCB passes through LISTEN too, with the peer's SYN already seen. */
-    const bool back = o->from == RS_SYN_RECEIVED;
+    const bool back = o->from == RS_SYN_RECEIVED && o->to == RS_LISTEN;
     if (o->to == RS_LISTEN && !back)
         return;
     if (back || invariants_between(c->host, o->conn, LOCAL_PORT, REMOTE_PORT))
         egress_forget(&c->egress);
     /* What was queued in SYN-RECEIVED is flushed; the next connection's stream starts anew. */
-    for (unsigned i = 0; i < CONNS; i++)
+    for (unsigned i = 0; back && i < CONNS; i++)
         if (c->handle[i] == o->conn)
             c->sent[i] = c->taken[i] = 0;
 }
