@@ -140,6 +140,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_MTU:
         a->config.host.mtu = (uint16_t)number(state, arg, 65535, "--mtu");
+        if (a->config.host.mtu < 576)
+            argp_error(state, "--mtu wants at least 576 octets, which every IPv4 host must take");
         return 0;
     case OPT_SEED:
         a->config.host.seed = number(state, arg, UINT64_MAX, "--seed");
@@ -200,17 +202,18 @@ static int load_file(struct arguments *a)
     return 0;
 }
 
+/* A client without a program beside it has nothing left to wait for. */
 static void say_done(void *arg, const struct app_done *d)
 {
     static const char *const names[] = { "echo", "discard", "chargen", "http", "client" };
-    (void)arg;
+    const struct arguments *a = arg;
     fprintf(stderr, "%s: %llu octets received (hash %016llx), %llu sent (hash %016llx)%s%s\n",
             names[d->service], (unsigned long long)d->received,
             (unsigned long long)d->hash_received, (unsigned long long)d->sent,
             (unsigned long long)d->hash_sent, d->error ? "; " : "",
             d->error ? rs_error_name(d->error) : "");
-    if (d->service == APP_CLIENT)
-        stop = stop ? stop : -1;
+    if (d->service == APP_CLIENT && !a->program && !stop)
+        stop = -1;
 }
 
 static int program_status(int status)
@@ -224,6 +227,7 @@ static int run(struct arguments *a, struct endpoint *e)
     int status = 0;
     pid_t pid = a->program ? endpoint_spawn(a->program, -1, -1) : 0;
     e->apps.done = say_done;
+    e->apps.arg = a;
     if (a->connect.port) {
         rs_time soon = pump_now() + (a->program ? 300 * RS_MSEC : 0);
         if (endpoint_serve(e, 0, &stop, soon, &status) || stop)

@@ -1,6 +1,7 @@
 #include "harness/endpoint.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -146,6 +147,10 @@ int endpoint_start(struct endpoint *e, const struct endpoint_config *c, struct n
 {
     memset(e, 0, sizeof *e);
     e->started = pump_now();
+    if (!c->kernel_addr.version && !if_nametoindex(c->device))
+        return ns_fail(error, 2, "there is no device %.32s here: create it (ip tuntap add dev "
+                       "%.32s mode tap) and give it an address, or leave out --here",
+                       c->device, c->device);
     struct tapdev_config tap = { .name = c->device, .link = c->host.link, .mtu = c->host.mtu,
                                  .txqueuelen = 5000, .addr = c->kernel_addr,
                                  .prefix_len = c->host.prefix_len };

@@ -203,7 +203,8 @@ static void http_serves_the_file_with_its_length(void **state)
 {
     struct world *w = *state;
     static uint8_t got[FILE_OCTETS + 1000];
-    size_t len = ask(w, 80, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", got, sizeof got);
+    size_t len =
+        ask(w, 80, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", got, sizeof got);
     assert_memory_equal(got, "HTTP/1.1 200 OK\r\n", 17);
     assert_true(len > FILE_OCTETS);
     assert_memory_equal(got + len - FILE_OCTETS, file_octets, FILE_OCTETS);

@@ -1,5 +1,5 @@
-/* The judge of interop cases can say no: scripts that ask for what does not happen must fail, and say
- * why.  Each is played against the live kernel in a process of its own. */
+/* The judge of interop cases can say no: scripts that ask for what does not happen must fail, and
+ * say why.  Each is played against the live kernel in a process of its own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
