@@ -117,7 +117,8 @@ static void do_listen(struct run *r, const struct sc_call *c, struct outcome *o)
     int backlog = (int)call_number(c, 1, o);
     if (o->unsupported)
         return;
-    o->value = r->ops->listen ? r->ops->listen(r->sut, call_live_fd(r, c), backlog, r->now) : -ENOSYS;
+    o->value = r->ops->listen ? r->ops->listen(r->sut, call_live_fd(r, c), backlog, r->now)
+                              : -ENOSYS;
     if (o->value != 0)
         return;
     r->listening = true;
@@ -128,7 +129,8 @@ static void do_listen(struct run *r, const struct sc_call *c, struct outcome *o)
 static void do_accept(struct run *r, const struct sc_call *c, struct outcome *o)
 {
     struct rs_endpoint peer = { 0 };
-    int fd = r->ops->accept ? r->ops->accept(r->sut, call_live_fd(r, c), &peer, r->now) : -ENOSYS;
+    int fd = r->ops->accept ? r->ops->accept(r->sut, call_live_fd(r, c), &peer, r->now)
+                            : -ENOSYS;
     o->value = fd;
     o->again = fd == -EAGAIN;
     o->new_fd = fd >= 0 ? fd : -1;
@@ -199,7 +201,8 @@ static int64_t option_value(const struct sc_call *c, struct outcome *o)
     const struct sc_expr *e = call_arg(c, 3);
     int64_t on = 0, seconds = 0;
     if (e && e->kind == SC_E_STRUCT) {
-        if (!run_value(call_field(e, "onoff"), &on) || !run_value(call_field(e, "linger"), &seconds))
+        if (!run_value(call_field(e, "onoff"), &on) ||
+            !run_value(call_field(e, "linger"), &seconds))
             o->unsupported = "this struct";
         return on ? seconds : -1;
     }
@@ -211,8 +214,8 @@ static void do_setsockopt(struct run *r, const struct sc_call *c, struct outcome
     int level = (int)call_number(c, 1, o), option = (int)call_number(c, 2, o);
     int64_t value = option_value(c, o);
     if (!o->unsupported)
-        o->value = r->ops->setsockopt ? r->ops->setsockopt(r->sut, call_live_fd(r, c), level, option,
-                                                           value, r->now)
+        o->value = r->ops->setsockopt ? r->ops->setsockopt(r->sut, call_live_fd(r, c), level,
+                                                           option, value, r->now)
                                       : -ENOSYS;
 }
 
@@ -222,7 +225,8 @@ static void do_getsockopt(struct run *r, const struct sc_call *c, struct outcome
     int64_t want, got = 0;
     if (o->unsupported)
         return;
-    o->value = r->ops->getsockopt ? r->ops->getsockopt(r->sut, call_live_fd(r, c), level, option, &got)
+    o->value = r->ops->getsockopt ? r->ops->getsockopt(r->sut, call_live_fd(r, c), level, option,
+                                                       &got)
                                   : -ENOSYS;
     const struct sc_expr *e = call_arg(c, 3);
     if (o->value != 0 || !e || e->kind == SC_E_ELLIPSIS)
@@ -434,31 +438,4 @@ void run_retry(struct run *r)
     free(o.data);
     if (!r->over)
         r->ev = at;
-}
-
-/* ---- The RFC's user calls --------------------------------------------------------------- */
-
-void run_user(struct run *r, const struct sc_event *ev)
-{
-    const struct sc_user *u = &ev->u.user;
-    if (!r->ops->user) {
-        run_end(r, VERDICT_UNSUPPORTED, "user: %s has sockets only", r->ops->name);
-        return;
-    }
-    long got = r->ops->user(r->sut, u, r->now);
-    int64_t want = 0;
-    if (u->err && !run_constant(u->err, &want)) {
-        run_end(r, VERDICT_ERROR, "user: expected the name of an error such as RS_EAGAIN, found %s",
-                u->err);
-    } else if (u->err && got != want) {
-        run_end(r, VERDICT_FAIL, "user %s: expected %s (%s), got %ld (%s)",
-                sc_user_name((enum sc_user_op)u->op), u->err, rs_error_name((int)want), got,
-                got < 0 ? rs_error_name((int)got) : "no error");
-    } else if (u->err) {
-        run_pull(r);
-    } else if (u->has_result ? got != u->result : got < 0) {
-        run_end(r, VERDICT_FAIL, "user %s: expected %lld, got %ld",
-                sc_user_name((enum sc_user_op)u->op), (long long)u->result, got);
-    }
-    run_pull(r);
 }

@@ -153,10 +153,13 @@ static void shell(struct run *r, struct sc_arena *a, const char *text)
 
 void run_configure(struct run *r)
 {
+    const struct sc_event *last = NULL; /* where a refusal by the stack is placed */
     r->tolerance = DEFAULT_TOLERANCE_US;
     for (size_t i = 0; i < r->script->n_events && !r->over; i++) {
         const struct sc_event *ev = &r->script->event[i];
         r->ev = ev;
+        if (ev->kind == SC_CONFIG || ev->kind == SC_SHELL)
+            last = ev;
         if (ev->kind == SC_OPTION)
             option(r, ev->u.pair);
         else if (ev->kind == SC_SHELL && ev->at.kind == SC_T_NONE)
@@ -166,4 +169,5 @@ void run_configure(struct run *r)
                 if (strcmp(p->name, "ip") != 0)
                     add_setting(r, p->name, p->value);
     }
+    r->ev = last;
 }

@@ -16,6 +16,7 @@ struct wireview {
     uint8_t shift_out, shift_in;
     uint32_t iss, snd_una, snd_nxt, snd_wnd;
     uint32_t irs, rcv_nxt, rcv_wnd, peer_nxt;
+    uint32_t last_syn; /* number of the latest SYN the peer sent */
     uint32_t sack_l, sack_r;
     bool has_sack;
     uint32_t ts_recent, ts_last;
@@ -45,6 +46,7 @@ static inline void wireview_in(struct wireview *v, const struct tcp_seg *seg)
             v->rcv_nxt = v->irs + 1;
             v->has_irs = true;
         }
+        v->last_syn = seg->seq;
         v->scales_in = o.has_wscale;
         v->shift_in = o.shift;
     }
@@ -59,7 +61,8 @@ static inline void wireview_in(struct wireview *v, const struct tcp_seg *seg)
         v->ts_recent = o.ts_val;
 }
 
-/* A SYN of the SUT begins its side anew, and with an ACK says which SYN of the peer it took. */
+/* A SYN of the SUT begins its side anew, and with an ACK says which SYN of the peer it took; one
+ * that acknowledges what the peer never sent says nothing. */
 static inline void wireview_out_syn(struct wireview *v, const struct tcp_seg *seg,
                                     const struct tcp_opts *o)
 {
@@ -70,10 +73,10 @@ static inline void wireview_out_syn(struct wireview *v, const struct tcp_seg *se
     }
     v->scales_out = o->has_wscale;
     v->shift_out = o->shift;
-    if ((seg->flags & TCP_ACK) && (!v->has_irs || v->irs != seg->ack - 1)) {
+    if ((seg->flags & TCP_ACK) && v->has_irs && v->irs != v->last_syn &&
+        seg->ack - 1 == v->last_syn) {
         v->irs = seg->ack - 1;
         v->peer_nxt = v->rcv_nxt = seg->ack;
-        v->has_irs = true;
     }
 }
 

@@ -113,12 +113,27 @@ static void a_new_syn_of_the_sut_begins_anew(void **state)
 {
     (void)state;
     struct wireview v = established();
-    struct tcp_seg s = seg(TCP_SYN | TCP_ACK, 100, 9001, 0, 2000);
+    struct tcp_seg s = seg(TCP_SYN, 9000, 0, 0, 1000);
+    wireview_in(&v, &s);
+    assert_int_equal(v.irs, 5000);
+    s = seg(TCP_SYN | TCP_ACK, 100, 9001, 0, 2000);
     wireview_out(&v, &s);
     assert_int_equal(v.iss, 100);
     assert_int_equal(v.snd_nxt, 101);
     assert_int_equal(v.irs, 9000);
     assert_int_equal(v.rcv_nxt, 9001);
+}
+
+static void an_ack_of_a_syn_never_sent_changes_nothing(void **state)
+{
+    (void)state;
+    struct wireview v = { 0 };
+    struct tcp_seg s = seg(TCP_SYN, 5000, 0, 0, 1000);
+    wireview_in(&v, &s);
+    s = seg(TCP_SYN | TCP_ACK, 100, 5005, 0, 2000);
+    wireview_out(&v, &s);
+    assert_int_equal(v.irs, 5000);
+    assert_int_equal(num(&v, SC_ISS, 0), 100);
 }
 
 int main(void)
@@ -131,6 +146,7 @@ int main(void)
         cmocka_unit_test(a_reset_changes_nothing),
         cmocka_unit_test(sack_edges_fall_back_to_rcv_nxt),
         cmocka_unit_test(a_new_syn_of_the_sut_begins_anew),
+        cmocka_unit_test(an_ack_of_a_syn_never_sent_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
