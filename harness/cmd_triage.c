@@ -306,6 +306,21 @@ static bool collect(struct triage *t)
     return have_programs(t) && make_folder(o->out);
 }
 
+/* Findings that share their oracle, or are the only one of their place: one defect often breaks one
+ * rule in several states.  The findings are in the order of their signatures. */
+static size_t count_causes(const struct triage *t)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < t->n_found; i++) {
+        const struct triage_sign *sign = &t->found[i].sign;
+        const struct triage_sign *last = i ? &t->found[i - 1].sign : NULL;
+        size_t len = strcspn(sign->signature, " ");
+        n += !last || strcmp(sign->kind, "oracle") || strcmp(last->kind, "oracle") ||
+             strncmp(sign->signature, last->signature, len + 1);
+    }
+    return n;
+}
+
 static int triage_all(struct triage *t)
 {
     if (!collect(t))
@@ -315,8 +330,13 @@ static int triage_all(struct triage *t)
     if (!status && finish_all(t))
         status = EXIT_USAGE;
     if (!status) {
-        printf("%zu input%s, %zu finding%s\n", t->files.n, t->files.n == 1 ? "" : "s", t->n_found,
+        size_t causes = count_causes(t);
+        printf("%zu input%s, %zu finding%s", t->files.n, t->files.n == 1 ? "" : "s", t->n_found,
                t->n_found == 1 ? "" : "s");
+        if (causes < t->n_found)
+            printf(" of %zu oracle%s or place%s", causes, causes == 1 ? "" : "s",
+                   causes == 1 ? "" : "s");
+        putchar('\n');
         status = t->n_found ? EXIT_FINDINGS : EXIT_AS_EXPECTED;
         t->result->seconds = (double)(clock_us() - began) * 1e-6;
         if (report_write(t->result, &t->o->paths))
