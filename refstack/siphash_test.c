@@ -8,8 +8,8 @@
 
 #include "refstack/siphash.h"
 
-/* Key 00 01 .. 0f, message 00 01 .. (n-1): the table of the reference implementation, and for n = 15
- * the worked example in appendix A of the paper. */
+/* Key 00 01 .. 0f, message 00 01 .. (n-1): the table of the reference implementation, and for
+ * n = 15 the worked example in appendix A of the paper. */
 static void the_published_vectors_come_out(void **unused)
 {
     static const struct {
