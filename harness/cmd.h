@@ -12,6 +12,7 @@ int cmd_endpoint(int argc, char **argv);
 int cmd_interop(int argc, char **argv); /* interop/: above this layer, linked into the program */
 int cmd_report(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_stage0(int argc, char **argv);
 int cmd_triage(int argc, char **argv);
 
 #endif

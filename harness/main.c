@@ -16,6 +16,7 @@ static const struct command commands[] = {
     { "run", cmd_run, "scripts against a stack, in virtual time" },
     { "interop", cmd_interop, "refstack against this machine's kernel, case by case" },
     { "endpoint", cmd_endpoint, "refstack on a tap device, and a command inside its namespace" },
+    { "stage0", cmd_stage0, "every state x event x field boundary, judged by RFC 9293's text" },
     { "triage", cmd_triage, "crash inputs to findings, each minimised and bundled" },
     { "report", cmd_report, "one page out of the results of several runs" },
 };
