@@ -2,7 +2,8 @@
  *
  * Numbers are counted from the two initial ones: say("A", 1, 1, 10) sends ten octets from the
  * peer's ISS + 1 that acknowledge the host's ISS + 1; get("A", 1, 11, 0) wants the host's next
- * segment to be an ACK of them.  After what is wanted, quiet() wants silence.  A test has one peer, `p`. */
+ * segment to be an ACK of them.  After what is wanted, quiet() wants silence.  A test has one
+ * peer, `p`. */
 #ifndef REFSTACK_PEER_H
 #define REFSTACK_PEER_H
 
