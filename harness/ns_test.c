@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -226,6 +227,27 @@ static void sock_destroy_kills_a_socket_where_allowed(void **state)
     in_namespace(destroy_kills);
 }
 
+/* The limits of a user namespace stand for a kernel that refuses. */
+static void nothing_is_allowed(void)
+{
+    struct ns_error error;
+    const struct rlimit none = { 3, 3 };
+    CHECK(ns_sysctl("user.max_user_namespaces", "0", &error) == 0);
+    CHECK(ns_sysctl("user.max_net_namespaces", "0", &error) == 0);
+    CHECK(ns_enter(&error) < 0 && error.status == 77);
+    CHECK(strstr(error.text, "cannot create a network namespace: "));
+    CHECK(strchr(error.text, '\n') == NULL);
+    CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    CHECK(tapdev_open("tap0", RS_LINK_ETHERNET, &error) < 0 && error.status == 77);
+    CHECK(strstr(error.text, "cannot open /dev/net/tun: "));
+}
+
+static void a_kernel_that_refuses_is_a_sentence_and_77(void **state)
+{
+    (void)state;
+    in_namespace(nothing_is_allowed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +256,7 @@ int main(void)
         cmocka_unit_test(a_veth_pair_spans_two_namespaces),
         cmocka_unit_test(sock_diag_tells_the_states_of_rfc_9293),
         cmocka_unit_test(sock_destroy_kills_a_socket_where_allowed),
+        cmocka_unit_test(a_kernel_that_refuses_is_a_sentence_and_77),
     };
     return cmocka_run_group_tests_name("namespaces", tests, NULL, NULL);
 }

@@ -123,13 +123,18 @@ static rs_time earlier(rs_time a, rs_time b)
     return a < b ? a : b;
 }
 
+rs_time pump_due(const struct pump *p)
+{
+    rs_time link = earlier(fault_deadline(&p->link[0]), fault_deadline(&p->link[1]));
+    return earlier(rs_deadline(p->host), link);
+}
+
 void pump_wait(struct pump *p, rs_time until, struct pollfd *poll_fds, unsigned n)
 {
     struct pollfd alone;
     struct pollfd *fds = n ? poll_fds : &alone;
     rs_time now = pump_now();
-    until = earlier(until, rs_deadline(p->host));
-    until = earlier(until, earlier(fault_deadline(&p->link[0]), fault_deadline(&p->link[1])));
+    until = earlier(until, pump_due(p));
     fds[n] = (struct pollfd){ .fd = p->fd, .events = POLLIN };
     if (until == RS_NEVER) {
         ppoll(fds, n + 1, NULL, NULL);

@@ -50,6 +50,8 @@ void pump_init(struct pump *, struct rs_host *, int fd, enum rs_link,
 void pump_free(struct pump *);
 /* Moves what can be moved now, a bounded number of frames; whether anything was. */
 bool pump_work(struct pump *);
+/* When a timer of the host or a frame of the link is due; RS_NEVER when none is. */
+rs_time pump_due(const struct pump *);
 /* Sleeps until the device or one of the descriptors is ready, a timer of the host or the link is
  * due, or the time `until` has come.  The first n of poll are the caller's; one more entry after
  * them is the pump's to use (poll may be NULL when n is 0). */

@@ -71,11 +71,9 @@ static void sleep_until(struct play *p, rs_time deadline)
 {
     struct pollfd fds[2 * 2 * PEER_CONNS + 1];
     unsigned n = play_flows_sleep(p, fds, 2 * 2 * PEER_CONNS);
-    /* When it wakes up for something, the time it took to notice is not known: only a wait that
-     * should have ended by the clock tells of a stall. */
-    rs_time before = pump_now();
+    rs_time before = pump_now(), due = pump_due(&p->pump);
     pump_wait(&p->pump, deadline, fds, n);
-    note_stall(p, before, deadline);
+    note_stall(p, before, due < deadline ? due : deadline);
 }
 
 bool play_until(struct play *p, bool (*done)(struct play *, const void *), const void *arg,

@@ -136,6 +136,7 @@ static int set_host(struct rs_config *h, const char *name, const char *value)
         { .name = "rcv-buf", .octets = &h->tcp.rcv_buf },
         { .name = "mtu", .number = &h->mtu },
         { .name = "mss", .number = &h->tcp.mss },
+        { .name = "rfc1337", .flag = &h->tcp.rfc1337 },
         { .name = "nagle", .flag = &h->tcp.nagle },
         { .name = "sack", .flag = &h->tcp.sack },
         { .name = "timestamps", .flag = &h->tcp.timestamps },
