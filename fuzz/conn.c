@@ -6,6 +6,7 @@
 #include "fuzz/feedback.h"
 #include "fuzz/peer.h"
 #include "fuzz/place.h"
+#include "harness/arrival.h"
 #include "harness/egress.h"
 #include "harness/invariants.h"
 #include "harness/oracle.h"
@@ -47,6 +48,7 @@ struct conn {
     uint32_t conns_before;
     uint64_t hash[CONNS];
     unsigned n_hash;
+    struct arrival_answer answer; /* to the datagram of this event */
 };
 
 static struct conn the_conn; /* reset for each input; static because it is large */
@@ -101,7 +103,8 @@ static void observe_state(struct conn *c, const struct rs_observation *o)
     const bool back = o->from == RS_SYN_RECEIVED && o->to == RS_LISTEN;
     if (o->to == RS_LISTEN && !back)
         return;
-    if (back || invariants_between(c->host, o->conn, LOCAL_PORT, REMOTE_PORT))
+    if ((back && main_state(c) <= RS_LISTEN) ||
+        invariants_between(c->host, o->conn, LOCAL_PORT, REMOTE_PORT))
         egress_forget(&c->egress);
     /* What was queued in SYN-RECEIVED is flushed; the next connection's stream starts anew. */
     for (unsigned i = 0; back && i < CONNS; i++)
@@ -128,6 +131,21 @@ static void observe(void *arg, const struct rs_observation *o)
 
 /* ---- Frames ----------------------------------------------------------------------------- */
 
+/* The answer's fields are read again here: the egress rules have passed them already. */
+static void note_answer(struct arrival_answer *a, size_t len)
+{
+    struct ip4_hdr ip;
+    struct tcp_seg seg;
+
+    if (ip4_parse(&ip, frame, len) != WIRE_OK || ip.proto != IP_PROTO_TCP ||
+        tcp_parse(&seg, ip.payload, ip.payload_len) != WIRE_OK)
+        return;
+    a->n++;
+    a->flags = seg.flags;
+    a->seq = seg.seq;
+    a->ack = seg.ack;
+}
+
 static void pull(struct conn *c)
 {
     const unsigned bound = 64 + c->invariants.snd_buf; /* at the worst an octet a segment */
@@ -139,6 +157,7 @@ static void pull(struct conn *c)
         if (c->watch && c->watch->frame)
             c->watch->frame(c->watch->arg, SC_OUT, frame, len, c->now);
         egress_out(&c->egress, frame, len);
+        note_answer(&c->answer, len);
     }
 }
 
@@ -174,6 +193,20 @@ static void check_refused(struct conn *c)
            "refused (%s), yet a connection changed", rs_reason_text(c->reason));
 }
 
+/* The segment as the stack should read it; false when it is none, or is malformed. */
+static bool read_segment(const struct input_event *e, const uint8_t *p, size_t len, struct tcp_seg *seg)
+{
+    struct ip4_hdr ip;
+    struct tcp_opts o;
+
+    if (e->ev.kind != SC_PACKET || ip4_parse(&ip, p, len) != WIRE_OK ||
+        tcp_parse(seg, ip.payload, ip.payload_len) != WIRE_OK ||
+        !tcp_checksum_ok(&ip.src, &ip.dst, ip.payload, ip.payload_len))
+        return false;
+    opts_read(&o, seg->opt, seg->opt_len);
+    return !o.bad && seg->dst_port == LOCAL_PORT && seg->src_port == REMOTE_PORT;
+}
+
 static void run_datagram(struct conn *c, const struct input_event *e)
 {
     size_t len = peer_datagram(&c->egress, e, frame, sizeof frame);
@@ -185,9 +218,21 @@ static void run_datagram(struct conn *c, const struct input_event *e)
     egress_in(&c->egress, p, len);
     if (c->watch && c->watch->frame)
         c->watch->frame(c->watch->arg, SC_IN, p, len, c->now);
+    struct arrival_look before, after;
+    struct tcp_seg seg;
+    const bool whole = read_segment(e, p, len, &seg);
+
+    if (whole)
+        arrival_look(c->host, LOCAL_PORT, REMOTE_PORT, &before);
     rs_input(c->host, p, len, c->now);
     check_refused(c);
+    c->answer.n = 0;
+    enum rs_reason reason = c->reason;
+    if (whole)
+        arrival_look(c->host, LOCAL_PORT, REMOTE_PORT, &after);
     settle(c);
+    if (whole)
+        arrival_check(&before, &after, &seg, reason, &c->answer);
 }
 
 /* ---- Time ------------------------------------------------------------------------------- */

@@ -18,7 +18,7 @@ FUZZ_TARGETS := $(patsubst fuzz/%.c,%,$(wildcard fuzz/fuzz_*.c))
 # What a target links: all of refstack, the fuzz folder's shared parts, and the harness modules
 # that run in process without namespaces or devices.
 FUZZ_HARNESS := $(filter-out %_test.c,$(wildcard $(patsubst %,harness/%.c,oracle guard input_* decode decode_* tracelog* \
-    invariants* egress* vnet fault wireview* script tracelog)))
+    invariants* arrival egress* vnet fault wireview* script tracelog)))
 FUZZ_LIB_SRC := $(filter-out %_test.c %_main.c fuzz/fuzz_%.c fuzz/mutate_afl.c fuzz/seedgen.c, \
     $(wildcard refstack/*.c fuzz/*.c)) $(FUZZ_HARNESS)
 FUZZ_CFLAGS := -std=gnu11 -g -O2 -I. -MMD -MP -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror \
