@@ -119,7 +119,8 @@ static void command(struct run *r, struct sc_arena *a, char *line)
 {
     char *save = NULL;
     char *word = strtok_r(line, " \t", &save);
-    if (!word || word[0] == '#')
+    /* What undoes the settings of a real machine has nothing to undo here. */
+    if (!word || word[0] == '#' || strstr(word, "sysctl_restore"))
         return;
     const bool defaults = is_defaults(word), sysctl = !strcmp(word, "sysctl");
     if (!defaults && !sysctl) {

@@ -212,6 +212,11 @@ static void inject_tcp(struct run *r, const struct sc_packet *p)
     seg.up = t->up;
     seg.opt_len = (uint8_t)put_options(v, t, opt, &bad);
     seg.opt = opt;
+    for (int i = 0; i < t->n_options; i++)
+        if (t->option[i].any) {
+            run_end(r, VERDICT_UNSUPPORTED, "options: '*' has no value to send");
+            return;
+        }
     uint8_t *text = make_text(v, t, seg.seq);
     seg.text = text;
     seg.text_len = t->text_len;

