@@ -159,6 +159,49 @@ static void decode_icmp(struct decoder *d, struct line *l, const struct decode_i
         line_put(l, " {ICMP checksum 0x%04x is wrong}", m.csum);
 }
 
+static const char *icmp6_name(uint8_t type)
+{
+    switch (type) {
+    case 1:
+        return "unreachable";
+    case 2:
+        return "packet_too_big";
+    case 128:
+        return "echo request";
+    case 129:
+        return "echo reply";
+    case 133:
+        return "router solicitation";
+    case 134:
+        return "router advertisement";
+    case 135:
+        return "neighbour solicitation";
+    case 136:
+        return "neighbour advertisement";
+    case 143:
+        return "multicast listener report";
+    }
+    return NULL;
+}
+
+/* ICMPv6 by its name, RFC 4443 and RFC 4861; behind one hop-by-hop header too, where RFC 3810 puts
+ * what a kernel says about its groups. */
+static void decode_icmp6(struct line *l, const struct decode_ip *ip)
+{
+    struct rcur c = rcur_of(ip->payload, ip->len);
+    if (ip->proto == 0 && rcur_u8(&c) == 58)
+        rcur_take(&c, rcur_u8(&c) * 8u + 6);
+    else if (ip->proto == 0)
+        c.bad = true;
+    uint8_t type = rcur_u8(&c), code = rcur_u8(&c);
+    if (c.bad)
+        line_put(l, "ip6 protocol %u (%zu)", ip->proto, ip->len);
+    else if (icmp6_name(type))
+        line_put(l, "icmp6 %s", icmp6_name(type));
+    else
+        line_put(l, "icmp6 type %u code %u", type, code);
+}
+
 /* ---- IP --------------------------------------------------------------------------------- */
 
 static void decode_payload(struct decoder *d, struct line *l, const struct decode_ip *ip)
@@ -173,6 +216,8 @@ static void decode_payload(struct decoder *d, struct line *l, const struct decod
         decode_tcp(d, l, ip);
     else if (ip->proto == IP_PROTO_ICMP && ip->src.version == 4)
         decode_icmp(d, l, ip);
+    else if (ip->src.version == 6 && (ip->proto == 58 || ip->proto == 0))
+        decode_icmp6(l, ip);
     else if (ip->proto == IP_PROTO_UDP && ip->len >= 8)
         line_put(l, "udp %u > %u (%zu)", (unsigned)(ip->payload[0] << 8 | ip->payload[1]),
                  (unsigned)(ip->payload[2] << 8 | ip->payload[3]), ip->len - 8);

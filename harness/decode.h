@@ -30,12 +30,14 @@ struct decoder {
     struct decode_flow flow[DECODE_FLOWS];
     unsigned n; /* flows ever met; the oldest gives way */
     bool addresses; /* say who sends to whom: `10.0.0.1.40000 > 10.0.0.2.80: ` */
+    bool lost;      /* the caller knows that the next frame never arrives: it ends no connection */
 };
 
 static inline void decode_begin(struct decoder *d, bool addresses)
 {
     d->n = 0;
     d->addresses = addresses;
+    d->lost = false;
 }
 
 enum { DECODE_LINE = 512 }; /* holds every line; longer ones end in "..." */

@@ -241,9 +241,9 @@ void decode_tcp(struct decoder *d, struct line *l, const struct decode_ip *ip)
         put_ends(l, &src, &dst);
     put_ecn(l, ip->tos);
     put_segment(l, f, from, &seg);
-    if (intact)
+    if (intact && !d->lost)
         flow_after(f, from, &seg);
-    else
+    if (!intact)
         line_put(l, " {TCP checksum 0x%04x is wrong}", seg.csum);
 }
 

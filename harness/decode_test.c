@@ -111,6 +111,48 @@ static void an_old_duplicate_syn_is_shown_before_the_isn_until_the_reset(void **
     expect(&d, &old, "S 0:0(0) win 0"); /* a connection of its own now */
 }
 
+static void a_reset_that_is_lost_ends_no_connection(void **state)
+{
+    (void)state;
+    struct decoder d;
+    decode_begin(&d, false);
+    struct frame syn = segment(true, (struct tcp_seg){ .seq = 100, .flags = TCP_SYN });
+    struct frame ack = segment(false, (struct tcp_seg){ .seq = 500, .ack = 101,
+                                                        .flags = TCP_SYN | TCP_ACK });
+    struct frame rst = segment(true, (struct tcp_seg){ .seq = 101, .flags = TCP_RST });
+    struct frame again = segment(true, (struct tcp_seg){ .seq = 110, .flags = TCP_SYN });
+    expect(&d, &syn, "S 0:0(0) win 0");
+    expect(&d, &ack, "S. 0:0(0) ack 1 win 0");
+    d.lost = true;
+    expect(&d, &rst, "R 1:1(0) win 0");
+    d.lost = false;
+    expect(&d, &again, "S 10:10(0) win 0"); /* half-open: to the other end an odd SYN */
+    expect(&d, &rst, "R 1:1(0) win 0");
+    expect(&d, &again, "S 0:0(0) win 0");
+}
+
+static void icmp6_is_named(void **state)
+{
+    (void)state;
+    struct decoder d;
+    char got[DECODE_LINE];
+    uint8_t p[40 + 8 + 8] = { 0x60, 0, 0, 0, 0, 16, 0, 1 };
+    decode_begin(&d, false);
+    p[40] = 58; /* hop-by-hop, 8 octets, then ICMPv6 */
+    p[48] = 143;
+    decode_frame(&d, RS_LINK_IP, p, sizeof p, sizeof p, got);
+    assert_string_equal(got, "icmp6 multicast listener report");
+    p[6] = 58;
+    p[40] = 135;
+    decode_frame(&d, RS_LINK_IP, p, sizeof p, sizeof p, got);
+    assert_string_equal(got, "icmp6 neighbour solicitation");
+    p[6] = 0;
+    p[40] = 58;
+    p[41] = 9; /* longer than the datagram */
+    decode_frame(&d, RS_LINK_IP, p, sizeof p, sizeof p, got);
+    assert_string_equal(got, "ip6 protocol 0 (16)");
+}
+
 static void odd_flags_and_options_are_shown_as_they_are(void **state)
 {
     (void)state;
@@ -227,6 +269,8 @@ int main(void)
         cmocka_unit_test_setup(a_connection_shows_numbers_relative_to_both_isns, setup),
         cmocka_unit_test_setup(without_a_syn_numbers_stay_absolute, setup),
         cmocka_unit_test_setup(an_old_duplicate_syn_is_shown_before_the_isn_until_the_reset, setup),
+        cmocka_unit_test_setup(a_reset_that_is_lost_ends_no_connection, setup),
+        cmocka_unit_test_setup(icmp6_is_named, setup),
         cmocka_unit_test_setup(odd_flags_and_options_are_shown_as_they_are, setup),
         cmocka_unit_test_setup(a_wrong_checksum_is_said_and_sets_no_isn, setup),
         cmocka_unit_test_setup(icmp_names_what_it_quotes, setup),

@@ -17,7 +17,8 @@ enum {
     PACKET_ROW = 40,
     EVENT_ROW = 30,
     SLOPE = 8,     /* how far an arrow falls on its way */
-    CHAR_W = 7     /* of the 11.5-unit monospace label, rounded up */
+    LABEL_W = 7,   /* of a character of the 11.5-unit monospace label, rounded up */
+    OPTION_W = 6   /* and of the 10-unit one below the arrow */
 };
 
 struct ladder {
@@ -112,7 +113,8 @@ static int cut(const char *text, int n)
 /* Text between the life lines, cut to fit; a pointer resting on it shows all of it. */
 static void put_label(struct ladder *l, const char *class, int y, const char *text)
 {
-    size_t fits = (LINE_B - LINE_A - 40) / CHAR_W;
+    const size_t width = LINE_B - LINE_A - 16;
+    size_t fits = class[0] == 'o' ? width / OPTION_W : width / LABEL_W;
     fprintf(l->out, "<text class=\"%s\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">", class,
             (LINE_A + LINE_B) / 2, y);
     if (strlen(text) > fits) {
@@ -164,6 +166,7 @@ static void put_packet(struct ladder *l, const struct trace_row *row)
 {
     char text[DECODE_LINE];
     int y = l->y;
+    l->decoder.lost = row->fault == TRACE_DROPPED;
     decode_frame(&l->decoder, row->link, row->octet, row->len, row->wire_len, text);
     char *below = strstr(text, " <");
     char *wrong = strstr(text, " {");
@@ -278,6 +281,7 @@ void ladder_text(FILE *out, const struct result_case *c)
         fprintf(out, "%5llu.%06llu  ", (unsigned long long)(row->us / 1000000),
                 (unsigned long long)(row->us % 1000000));
         if (row->kind == TRACE_PACKET) {
+            d.lost = row->fault == TRACE_DROPPED;
             decode_frame(&d, row->link, row->octet, row->len, row->wire_len, text);
             fprintf(out, "%s > %s  %s", from, to, text);
         } else {

@@ -19,6 +19,23 @@ void report_base(const char *path, char *base, size_t cap)
             n += (size_t)snprintf(base + n, n < cap ? cap - n : 0, "../");
 }
 
+/* The order of names, numbers in them by value: "data/9" before "data/10". */
+static int compare_names(const char *a, const char *b)
+{
+    return strverscmp(a ? a : "", b ? b : "");
+}
+
+static int compare_cases(const void *p, const void *q)
+{
+    const struct result_case *a = *(struct result_case *const *)p;
+    const struct result_case *b = *(struct result_case *const *)q;
+    int order = compare_names(a->suite, b->suite);
+    order = order ? order : compare_names(a->name, b->name);
+    order = order ? order : compare_names(a->sut, b->sut);
+    order = order ? order : compare_names(a->role, b->role);
+    return order ? order : a->ip_version - b->ip_version;
+}
+
 static int write_one(const struct result *r, const char *path,
                      int (*writer)(const struct result *, FILE *))
 {
@@ -47,6 +64,9 @@ static int write_one(const struct result *r, const char *path,
 int report_write(struct result *r, const struct report_paths *paths)
 {
     char base[1024];
+    /* Cases that run at once end in the order of chance; a report has one of its own. */
+    if (r->n_cases)
+        qsort(r->cases, r->n_cases, sizeof *r->cases, compare_cases);
     if (paths->html) {
         report_base(paths->html, base, sizeof base);
         free(r->base);

@@ -46,7 +46,8 @@ struct report_paths {
     const char *junit;
     const char *html;
 };
-/* Writes all that are asked for.  0, or -1 after one sentence on stderr. */
+/* Sorts the cases by suite and name and writes all that are asked for.  0, or -1 after one sentence
+ * on stderr. */
 int report_write(struct result *, const struct report_paths *);
 
 #endif

@@ -17,6 +17,18 @@ static bool same_column(const struct result_case *a, const struct result_case *b
            a->ip_version == b->ip_version;
 }
 
+/* The length of what a row is called: names that differ in their ":role" only share it. */
+static int row_len(const struct result_case *c)
+{
+    const char *colon = c->role ? strrchr(c->name, ':') : NULL;
+    return colon ? (int)(colon - c->name) : (int)strlen(c->name);
+}
+
+static bool same_line(const struct result_case *a, const struct result_case *b)
+{
+    return row_len(a) == row_len(b) && !strncmp(a->name, b->name, (size_t)row_len(a));
+}
+
 /* One suite's cases, and the first case of each column. */
 struct grid {
     const struct result *r;
@@ -100,7 +112,7 @@ static void put_row(FILE *out, const struct grid *g, size_t first, size_t *cell)
         cell[k] = g->r->n_cases;
     for (size_t i = first; i < g->r->n_cases; i++) {
         const struct result_case *c = g->r->cases[i];
-        if (!in_grid(g, i) || !same_text(c->name, head->name))
+        if (!in_grid(g, i) || !same_line(c, head))
             continue;
         for (size_t k = 0; k < g->n_columns; k++)
             if (same_column(g->column[k], c))
@@ -108,9 +120,9 @@ static void put_row(FILE *out, const struct grid *g, size_t first, size_t *cell)
         bad = bad || c->verdict == VERDICT_FAIL || c->verdict == VERDICT_ERROR;
     }
     fputs("<tr data-name=\"", out);
-    xml_text(out, head->name);
+    xml_textf(out, "%.*s", row_len(head), head->name);
     fprintf(out, "\"%s><td class=\"name\">", bad ? " data-bad" : "");
-    xml_text(out, head->name);
+    xml_textf(out, "%.*s", row_len(head), head->name);
     fputs("</td>", out);
     for (size_t k = 0; k < g->n_columns; k++) {
         fputs("<td class=\"nowrap\">", out);
@@ -126,7 +138,7 @@ static void put_row(FILE *out, const struct grid *g, size_t first, size_t *cell)
 static bool name_is_new(const struct grid *g, size_t i)
 {
     for (size_t j = 0; j < i; j++)
-        if (in_grid(g, j) && same_text(g->r->cases[j]->name, g->r->cases[i]->name))
+        if (in_grid(g, j) && same_line(g->r->cases[j], g->r->cases[i]))
             return false;
     return true;
 }

@@ -235,6 +235,23 @@ static void links_lead_from_the_page_to_where_paths_start(void **state)
     result_free(r);
 }
 
+static void names_that_differ_in_their_role_share_a_row(void **state)
+{
+    (void)state;
+    struct result *r = result_new("t");
+    static const char *const names[] = { "open/b:linux", "open/b:refstack", "open/a" };
+    for (size_t i = 0; i < 3; i++) {
+        struct result_case *c = result_case(r, "interop", names[i], "pair", 4);
+        case_verdict(c, VERDICT_PASS, NULL);
+        case_role(c, i < 2 ? strchr(names[i], ':') + 1 : NULL);
+    }
+    char *text = written(r, report_html);
+    assert_int_equal(occurrences(text, "<td class=\"name\">"), 2);
+    assert_int_equal(occurrences(text, "<td class=\"name\">open/b</td>"), 1);
+    free(text);
+    result_free(r);
+}
+
 static void an_empty_run_still_makes_every_report(void **state)
 {
     (void)state;
@@ -333,6 +350,7 @@ int main(void)
         cmocka_unit_test(junit_is_balanced_and_counts_each_outcome),
         cmocka_unit_test(the_page_is_balanced_and_fetches_nothing),
         cmocka_unit_test(links_lead_from_the_page_to_where_paths_start),
+        cmocka_unit_test(names_that_differ_in_their_role_share_a_row),
         cmocka_unit_test(an_empty_run_still_makes_every_report),
         cmocka_unit_test(the_state_diagram_adds_the_traces_to_the_counts),
         cmocka_unit_test(tap_names_every_case_and_directs_what_is_expected),

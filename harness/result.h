@@ -72,7 +72,8 @@ struct trace_row {
 /* ---- Cases ------------------------------------------------------------------------------ */
 
 struct result_case {
-    char *name;     /* unique within suite and SUT: "passive-open/lost-syn-ack" */
+    char *name;     /* unique within suite and SUT: "open/lost-syn-ack"; where there are roles, it
+                       may end in ":role" and shares a row with those that do not */
     char *suite;    /* "script", "interop", "fuzz", "triage", "check" */
     char *sut;      /* "refstack", "linux", ...; for a pair "refstack x linux" */
     char *role;     /* what distinguishes cells of one row: "refstack opens"; or NULL */
