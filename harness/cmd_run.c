@@ -118,7 +118,9 @@ static int run(const struct options *o, const struct suite *s)
     struct result *r = result_new("tcprig run");
     struct tap tap;
     tap_begin(&tap, stdout, s->n);
+    const double began = suite_clock();
     suite_run(s, &o->suite, r, &tap);
+    r->seconds = suite_clock() - began;
     int status = tap_end(&tap, r);
     if (report_write(r, &o->paths) < 0)
         status = EXIT_USAGE;

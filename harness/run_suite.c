@@ -144,7 +144,7 @@ struct board {
     struct slot slot[];
 };
 
-static double clock_now(void)
+double suite_clock(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -172,10 +172,10 @@ static void work(const struct suite *s, const struct suite_options *opt, struct 
     for (size_t i; (i = atomic_fetch_add(&b->next, 1)) < s->n;) {
         struct slot *slot = &b->slot[i];
         slot->worker = getpid();
-        slot->began = clock_now();
+        slot->began = suite_clock();
         atomic_store(&slot->state, SLOT_RUNNING);
         run_one(&s->item[i], opt, NULL, &slot->result);
-        slot->seconds = clock_now() - slot->began;
+        slot->seconds = suite_clock() - slot->began;
         atomic_store(&slot->state, SLOT_DONE);
     }
 }
@@ -197,7 +197,7 @@ static void blame(const struct suite *s, struct board *b, pid_t pid, int status)
         struct slot *slot = &b->slot[i];
         if (slot->worker != pid || atomic_load(&slot->state) != SLOT_RUNNING)
             continue;
-        slot->seconds = clock_now() - slot->began;
+        slot->seconds = suite_clock() - slot->began;
         slot->result.verdict = VERDICT_ERROR;
         if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
             snprintf(slot->result.reason, RUN_REASON_SIZE,
@@ -214,7 +214,7 @@ static void kill_hung(const struct suite *s, const struct suite_options *opt, st
 {
     for (size_t i = 0; i < s->n; i++)
         if (atomic_load(&b->slot[i].state) == SLOT_RUNNING &&
-            clock_now() - b->slot[i].began > opt->timeout_s)
+            suite_clock() - b->slot[i].began > opt->timeout_s)
             kill(b->slot[i].worker, SIGKILL);
 }
 

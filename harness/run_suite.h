@@ -36,5 +36,7 @@ int suite_add(struct suite *, const char *path, const struct suite_options *, ch
               size_t cap);
 void suite_run(const struct suite *, const struct suite_options *, struct result *, struct tap *);
 void suite_free(struct suite *);
+/* Seconds of real time, for what a run took. */
+double suite_clock(void);
 
 #endif
