@@ -33,17 +33,3 @@ uint8_t *place_octets(const uint8_t *data, size_t len)
         memcpy(p, data, len);
     return p;
 }
-
-#ifdef RS_BUGS
-/* Every target links this file, so every one of them wakes the bug that is asked for, under any
- * engine and before its first input. */
-__attribute__((constructor)) static void wake_bug(void)
-{
-    const char *name = getenv("TCPRIG_BUG");
-
-    if (!name || !*name || rs_bug_choose(name))
-        return;
-    fprintf(stderr, "fuzz: TCPRIG_BUG=%s is no planted bug; refstack/bugs.h lists them\n", name);
-    exit(2);
-}
-#endif

@@ -1,7 +1,6 @@
 /* Names of the enumerations, as the RFCs and the reports write them. */
 #include <string.h>
 
-#include "refstack/bugs.h"
 #include "refstack/refstack.h"
 
 bool rs_addr_eq(const struct rs_addr *a, const struct rs_addr *b)
@@ -74,36 +73,3 @@ const char *rs_timer_name(enum rs_timer timer)
     };
     return (unsigned)timer < RS_N_TIMERS ? name[timer] : "?";
 }
-
-#ifdef RS_BUGS
-#include <ctype.h>
-
-enum rs_bug rs_bug;
-
-/* Compares "fin-not-counted" with FIN_NOT_COUNTED. */
-static bool same_bug(const char *user, const char *planted)
-{
-    for (; *user && *planted; user++, planted++) {
-        const char c = *user == '-' ? '_' : (char)toupper((unsigned char)*user);
-        if (c != *planted)
-            return false;
-    }
-    return *user == *planted;
-}
-
-bool rs_bug_choose(const char *name)
-{
-    static const char *const bug[] = {
-#define BUG_NAME(name, text, class) [RS_BUG_##name] = #name,
-        RS_BUG_LIST(BUG_NAME)
-#undef BUG_NAME
-    };
-    for (int i = RS_BUG_NONE + 1; i < RS_N_BUGS; i++) {
-        if (same_bug(name, bug[i])) {
-            rs_bug = (enum rs_bug)i;
-            return true;
-        }
-    }
-    return false;
-}
-#endif

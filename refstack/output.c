@@ -262,7 +262,7 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
         if (t->cwr_due && new_text)
             seg.flags |= TCP_CWR;
     }
-    if (seq_gt(t->snd_up, p->seq) && !(p->flags & TCP_SYN)) {
+    if (seq_gt(t->snd_up, t->snd_una) && seq_gt(t->snd_up, p->seq) && !(p->flags & TCP_SYN)) {
         seg.flags |= TCP_URG;
         /* MUST-62: the octet after the urgent ones. */
         seg.up = (uint16_t)min_u32(t->snd_up - p->seq - BUG(URGENT_OFF_BY_ONE), 65535);
