@@ -79,9 +79,15 @@ static void own_all(struct census *c, const struct rs_host *h)
     }
     for (uint32_t i = 0; i < h->outq.n; i++)
         own_chain(c, &h->outq.entry[(h->outq.head + i) % OUTQ_ENTRIES].chain);
-    for (unsigned i = 0; i < ARP_ENTRIES; i++)
-        if (h->arp[i].state == ARP_INCOMPLETE)
-            own_chain(c, &h->arp[i].waiting);
+    for (unsigned i = 0; i < NEIGHBOURS; i++)
+        if (h->neigh[i].state == NEIGH_INCOMPLETE)
+            own_chain(c, &h->neigh[i].waiting);
+    struct chain head, data;
+    for (unsigned i = 0; frag_holds(h, i, &head, &data); i++) {
+        own_one(c, h->frag[i]);
+        own_chain(c, &head);
+        own_chain(c, &data);
+    }
 }
 
 void invariants_pages(const struct rs_host *h)

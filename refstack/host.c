@@ -74,7 +74,7 @@ static bool config_usable(const struct rs_config *c)
     return c->max_conns > 0 && c->max_conns <= 1u << 20 && power_of_two(c->demux_buckets) &&
            c->pages > 0 && power_of_two(c->page_octets) && c->page_octets >= 256 &&
            c->page_octets <= 1u << 20 && (uint64_t)c->pages * c->page_octets <= 1u << 31 &&
-           c->mtu >= 576 && c->addr.version == 4 && c->prefix_len <= 32 && t->snd_buf > 0 &&
+           c->mtu >= 576 && addr_config_usable(c) && t->snd_buf > 0 &&
            t->rcv_buf > 0 && t->snd_buf <= 1u << 30 && t->rcv_buf <= 1u << 30 && t->rto_min > 0;
 }
 
@@ -130,7 +130,10 @@ void rs_reset(struct rs_host *h, rs_time now)
 {
     h->now = now;
     memset(h->reasons, 0, sizeof h->reasons);
-    memset(h->arp, 0, sizeof h->arp);
+    memset(h->neigh, 0, sizeof h->neigh);
+    memset(h->icmp_ready, 0, sizeof h->icmp_ready);
+    h->n_frag = 0;
+    addr_init(h);
     memset(h->fastopen, 0, sizeof h->fastopen);
     h->fastopen_next = 0;
     h->outq.head = h->outq.n = 0;
@@ -184,7 +187,7 @@ void rs_input(struct rs_host *h, const uint8_t *frame, size_t len, rs_time now)
 {
     h->now = now;
     if (h->cfg.link == RS_LINK_IP)
-        ip_input(h, frame, len);
+        ip_input(h, frame, len, IP_FROM_WIRE);
     else
         link_input(h, frame, len);
 }
@@ -192,19 +195,17 @@ void rs_input(struct rs_host *h, const uint8_t *frame, size_t len, rs_time now)
 size_t rs_output(struct rs_host *h, uint8_t *buf, size_t cap, rs_time now)
 {
     h->now = now;
+    h->looped = 0;
     timers_fire(h);
-    const size_t reply = link_output(h, buf, cap);
-    if (reply > 0)
-        return reply;
-    while (h->ready_head != TCB_NONE) {
-        struct tcb *t = tcb_at(h, h->ready_head);
-        const size_t n = tcp_output(h, t, buf, cap);
+    frag_expire(h);
+    for (;;) {
+        size_t n = link_output(h, buf, cap);
+        if (n > 0 || h->ready_head == TCB_NONE)
+            return n;
+        n = tcp_output(h, tcb_at(h, h->ready_head), buf, cap);
         if (n > 0)
             return n;
-        if (link_pending(h))
-            return link_output(h, buf, cap);
     }
-    return 0;
 }
 
 rs_time rs_deadline(const struct rs_host *h)
@@ -213,5 +214,7 @@ rs_time rs_deadline(const struct rs_host *h)
         return h->now;
     const rs_time tcp = wheel_next(&h->wheel, host_wheel_node, (void *)(uintptr_t)h);
     const rs_time link = link_deadline(h);
-    return tcp < link ? tcp : link;
+    const rs_time frag = frag_deadline(h);
+    const rs_time ip = link < frag ? link : frag;
+    return tcp < ip ? tcp : ip;
 }

@@ -7,17 +7,38 @@
 #include "refstack/tcb.h"
 #include "refstack/wheel.h"
 
-enum { ARP_ENTRIES = 8, OUTQ_ENTRIES = 8 };
+enum { NEIGHBOURS = 8, OUTQ_ENTRIES = 8, FRAG_QUEUES = 4, ICMP_BUCKETS = 8 };
+enum { OWN_ADDRS = 3 + RS_MORE_ADDRS }; /* addr, addr6, link-local, more */
 
-enum arp_state { ARP_FREE, ARP_INCOMPLETE, ARP_REACHABLE };
+/* RFC 4862 section 5.4: a tentative address serves nobody until nobody else has claimed it. */
+enum own_state { OWN_VALID, OWN_TENTATIVE, OWN_DUPLICATE };
 
-/* A neighbour.  While it is asked for, the latest datagram for it waits (RFC 1122 section 2.3.2.2). */
-struct arp_entry {
-    enum arp_state state;
-    uint8_t ip[4];
+struct own_addr {
+    struct rs_addr addr;
+    uint8_t prefix_len;
+    enum own_state state : 8;
+    bool probed;
+    rs_time deadline; /* of a tentative one: the next step */
+};
+
+/* RFC 4861 section 7.3.2; ARP's entries go through the same states (RFC 1122 section 2.3.2.1). */
+enum neigh_state {
+    NEIGH_FREE,
+    NEIGH_INCOMPLETE,
+    NEIGH_REACHABLE,
+    NEIGH_STALE,
+    NEIGH_DELAY,
+    NEIGH_PROBE
+};
+
+/* While it is asked for, the latest datagram for it waits (RFC 1122 section 2.3.2.2). */
+struct neighbour {
+    struct rs_addr ip;
     uint8_t mac[6];
     uint8_t tries;
-    rs_time deadline; /* next request, or end of validity */
+    enum neigh_state state : 8;
+    rs_time deadline; /* the next solicitation; while REACHABLE, until when it is believed */
+    rs_time used;     /* when last sent to */
     struct chain waiting;
 };
 
@@ -54,7 +75,13 @@ struct rs_host {
     uint64_t reasons[RS_N_REASONS];
     struct pool pool;
     struct outq outq;
-    struct arp_entry arp[ARP_ENTRIES];
+    struct own_addr own[OWN_ADDRS];
+    unsigned n_own;
+    struct neighbour neigh[NEIGHBOURS];
+    uint32_t frag[FRAG_QUEUES]; /* pages that hold a struct frag_queue, the oldest first */
+    unsigned n_frag;
+    rs_time icmp_ready[ICMP_BUCKETS]; /* RFC 4443 section 2.4 (f), per hash of the destination */
+    unsigned looped; /* datagrams to ourselves taken in this call of rs_output */
     struct fastopen_entry fastopen[FASTOPEN_ENTRIES];
     uint32_t fastopen_next;
     struct tcb *tcb;
@@ -75,36 +102,115 @@ static inline struct tcb *tcb_at(const struct rs_host *h, uint32_t index)
 void judged(struct rs_host *, const struct tcb *, const struct tcp_seg *, enum rs_reason);
 struct wheel_node *host_wheel_node(void *host, uint32_t index);
 
-/* ---- IP (ip.c) ---- */
-void ip_input(struct rs_host *, const uint8_t *p, size_t len);
+/* ---- addresses and routes (route.c) ---- */
+void addr_init(struct rs_host *);
+bool addr_config_usable(const struct rs_config *);
+struct own_addr *addr_find(struct rs_host *, const struct rs_addr *);
+bool ip_is_loopback(const struct rs_addr *);
+bool ip_is_multicast(const struct rs_addr *);
+bool ip_is_unspecified(const struct rs_addr *);
+/* Not unspecified, loopback, multicast, class E, nor a broadcast of a network of ours. */
+bool ip_is_unicast(const struct rs_host *, const struct rs_addr *);
+bool ip_is_local(const struct rs_host *, const struct rs_addr *); /* ours, loopback included */
+bool ip_is_joined(const struct rs_host *, const struct rs_addr *); /* a multicast group of ours */
+/* Whether a connection may be opened to it: one host's address, perhaps our own. */
+bool ip_is_host(const struct rs_host *, const struct rs_addr *);
+/* The address of ours to reach dst from (RFC 6724 section 5); false when there is none. */
+bool ip_source_for(const struct rs_host *, const struct rs_addr *dst, struct rs_addr *src);
+struct rs_addr ip_next_hop(const struct rs_host *, const struct rs_addr *dst);
+struct rs_addr ip6_solicited_node(const struct rs_addr *);
+
+/* ---- IP (ip.c, ip4.c, ip6.c) ---- */
+enum ip_from {
+    IP_FROM_WIRE,
+    IP_FROM_FRAGMENTS, /* off the wire in pieces */
+    IP_FROM_SELF       /* never left this host */
+};
+void ip_input(struct rs_host *, const uint8_t *p, size_t len, enum ip_from);
+void ip4_input(struct rs_host *, const uint8_t *p, size_t len, enum ip_from);
+void ip6_input(struct rs_host *, const uint8_t *p, size_t len, enum ip_from);
+/* Whether a datagram from the wire may carry these addresses. */
+enum rs_reason ip_judge_addresses(const struct rs_host *, const struct rs_addr *src,
+                                  const struct rs_addr *dst, enum ip_from);
+/* The upper layer's protocol and where it begins, whatever the extension headers say; false when
+ * the octets end before it.  For ICMP errors, which have to know what they would answer. */
+bool ip6_upper(const uint8_t *p, size_t len, uint8_t *proto, size_t *at);
 /* Octets of the header that ip_emit_header writes. */
 size_t ip_header_len(const struct rs_addr *dst);
 /* Writes an IP header for len octets of payload; returns its length, 0 when the
  * datagram is larger than the MTU or cap holds no header. */
 size_t ip_emit_header(const struct rs_host *, const struct rs_addr *src, const struct rs_addr *dst,
-                      uint8_t proto, uint8_t tos, uint8_t ttl, size_t len, uint8_t *buf, size_t cap);
+                      uint8_t proto, uint8_t tos, uint8_t ttl, size_t len, uint8_t *buf,
+                      size_t cap);
 /* Queues a datagram of a header and a body; dropped when there is no room. */
 void ip_queue(struct rs_host *, const struct rs_addr *dst, const uint8_t *head, size_t head_len,
               const uint8_t *body, size_t body_len);
-bool ip_is_unicast(const struct rs_host *, const struct rs_addr *);
+
+/* ---- reassembly (frag.c) ---- */
+struct fragment {
+    struct rs_addr src, dst;
+    uint32_t id;
+    uint8_t proto; /* IPv4 only: part of what tells datagrams apart (RFC 791 section 3.2) */
+    uint8_t next;  /* IPv6 only: of the first fragment's header, what the datagram holds, */
+    uint16_t next_at; /* and where in the head that is to be said */
+    uint8_t ecn;
+    uint32_t off;
+    bool more;
+    const uint8_t *head; /* the headers before the fragmentable part */
+    size_t head_len;
+    const uint8_t *data;
+    size_t len;
+};
+enum rs_reason frag_input(struct rs_host *, const struct fragment *);
+void frag_expire(struct rs_host *);
+rs_time frag_deadline(const struct rs_host *);
+/* For an invariant checker: the pages and chains of the i-th queue; false past the last. */
+bool frag_holds(const struct rs_host *, unsigned i, struct chain *head, struct chain *data);
 
 /* ---- link (link.c) ---- */
 void link_input(struct rs_host *, const uint8_t *frame, size_t len);
 /* Octets that the link puts before a datagram. */
 size_t link_header_len(const struct rs_host *);
 /* Puts the link header before the datagram of len octets at buf + link_header_len; returns the
- * frame's length, or 0 when the neighbour is not known and the datagram waits. */
+ * frame's length, or 0 when the neighbour is not known and the datagram waits, or when it is for
+ * this host itself and goes no further. */
 size_t link_finish(struct rs_host *, const struct rs_addr *dst, uint8_t *buf, size_t len);
-/* The next frame that is not a connection's: ARP, replies, what waited for ARP. */
+/* The next frame that is not a connection's: ARP, ND, replies, what waited for them. */
 size_t link_output(struct rs_host *, uint8_t *buf, size_t cap);
 bool link_pending(const struct rs_host *);
 rs_time link_deadline(const struct rs_host *);
 void outq_put(struct rs_host *, const struct rs_addr *dst, const uint8_t *head, size_t head_len,
               const uint8_t *body, size_t body_len);
 
-/* ---- ICMP (icmp.c) ---- */
+/* ---- neighbours (neigh.c) ---- */
+struct neighbour *neigh_find(struct rs_host *, const struct rs_addr *);
+struct neighbour *neigh_new(struct rs_host *, const struct rs_addr *);
+/* The neighbour has this address; confirmed: it answered us, so that the way there works. */
+void neigh_learn(struct rs_host *, struct neighbour *, const uint8_t mac[6], bool confirmed);
+/* The neighbour's address, or NULL and the datagram waits in place of any older one. */
+const uint8_t *neigh_resolve(struct rs_host *, const struct rs_addr *hop, const uint8_t *datagram,
+                             size_t len);
+size_t neigh_output(struct rs_host *, uint8_t *buf, size_t cap); /* the next solicitation due */
+rs_time neigh_deadline(const struct rs_host *);
+
+/* ---- ARP (arp.c), Neighbour Discovery (nd.c) ---- */
+enum rs_reason arp_input(struct rs_host *, const uint8_t *p, size_t len);
+/* A request, to mac or to all. */
+size_t arp_solicit(struct rs_host *, const struct rs_addr *, const uint8_t *mac, uint8_t *buf,
+                   size_t cap);
+enum rs_reason nd_input(struct rs_host *, const struct datagram *, const struct icmp_msg *);
+/* A solicitation, to mac or to the solicited-node group. */
+size_t nd_solicit(struct rs_host *, const struct rs_addr *, const uint8_t *mac, uint8_t *buf,
+                  size_t cap);
+size_t dad_output(struct rs_host *, uint8_t *buf, size_t cap);
+rs_time dad_deadline(const struct rs_host *);
+
+/* ---- ICMP (icmp.c, icmp6.c, icmp_error.c) ---- */
 void icmp_input(struct rs_host *, const struct datagram *);
-void icmp_unreachable(struct rs_host *, const struct ip4_hdr *, const uint8_t *datagram, size_t len,
-                      uint8_t code);
+void icmp6_input(struct rs_host *, const struct datagram *);
+/* Sends an error about a datagram unless one may not be sent (RFC 1122 section 3.2.2, RFC 4443
+ * section 2.4 (e)) or the rate is used up.  type and code are those of the datagram's version. */
+void icmp_send_error(struct rs_host *, const struct datagram *cause, uint8_t type, uint8_t code,
+                     uint32_t rest);
 
 #endif

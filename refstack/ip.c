@@ -1,98 +1,68 @@
-/* IPv4: what is for us, and headers for what we send (RFC 791, RFC 1122 section 3). */
-#include <string.h>
-
+/* IP of either version: what is for us, and headers for what we send (RFC 1122 section 3,
+ * RFC 8200). */
 #include "refstack/host.h"
 
-/* Not unspecified, loopback, multicast, class E, nor a broadcast of this network. */
-bool ip_is_unicast(const struct rs_host *h, const struct rs_addr *a)
+void ip_input(struct rs_host *h, const uint8_t *p, size_t len, enum ip_from from)
 {
-    static const uint8_t zeros[4] = { 0 };
-    const unsigned bits = h->cfg.prefix_len;
-    uint8_t host_ones[4];
-    uint8_t net[4];
-
-    if (a->version != 4 || a->octet[0] == 0 || a->octet[0] == 127 || a->octet[0] >= 224)
-        return false;
-    if (bits >= 31)
-        return true;
-    for (unsigned i = 0; i < 4; i++) {
-        const unsigned net_bits = bits > 8 * i ? bits - 8 * i : 0;
-        const uint8_t mask = (uint8_t)(net_bits >= 8 ? 0xff : 0xff << (8 - net_bits));
-        net[i] = (uint8_t)((a->octet[i] ^ h->cfg.addr.octet[i]) & mask);
-        host_ones[i] = (uint8_t)(a->octet[i] | mask);
-    }
-    const bool ours = memcmp(net, zeros, 4) == 0;
-    static const uint8_t ones[4] = { 0xff, 0xff, 0xff, 0xff };
-    return !(ours && memcmp(host_ones, ones, 4) == 0);
+    if (len > 0 && p[0] >> 4 == 6)
+        ip6_input(h, p, len, from);
+    else
+        ip4_input(h, p, len, from);
 }
 
-static enum rs_reason judge_header(const struct rs_host *h, struct ip4_hdr *ip, const uint8_t *p,
-                                   size_t len)
+/* MUST-63: nothing is answered to an address that cannot be one host's.  Our own addresses and
+ * loopback never arrive from outside (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3).  A sender
+ * without an address may be asking for one that it wants (RFC 4862): its protocol judges it. */
+enum rs_reason ip_judge_addresses(const struct rs_host *h, const struct rs_addr *src,
+                                  const struct rs_addr *dst, enum ip_from from)
 {
-    if (ip4_parse(ip, p, len) != WIRE_OK)
-        return RS_REASON_IP_BAD_HEADER;
-    if (!ip4_checksum_ok(p, ip->ihl * 4u))
-        return RS_REASON_IP_BAD_CHECKSUM;
-    if (!rs_addr_eq(&ip->dst, &h->cfg.addr))
+    const bool nobody = src->version == 6 && ip_is_unspecified(src);
+
+    if (from == IP_FROM_SELF)
+        return RS_REASON_ACCEPTED;
+    if (ip_is_loopback(dst) || !(ip_is_local(h, dst) || ip_is_joined(h, dst)))
         return RS_REASON_IP_NOT_OURS;
-    /* MUST-63: nothing is answered to an address that cannot be one host's.  Our own address never
-     * arrives from outside. */
-    if (!ip_is_unicast(h, &ip->src) || rs_addr_eq(&ip->src, &h->cfg.addr))
+    if (!nobody && (!ip_is_unicast(h, src) || ip_is_local(h, src)))
         return RS_REASON_IP_BAD_ADDRESS;
-    if (ip->frag & (IP4_MF | IP4_OFFSET))
-        return RS_REASON_IP_FRAGMENT;
     return RS_REASON_ACCEPTED;
-}
-
-void ip_input(struct rs_host *h, const uint8_t *p, size_t len)
-{
-    struct ip4_hdr ip;
-    const enum rs_reason reason = judge_header(h, &ip, p, len);
-
-    if (reason != RS_REASON_ACCEPTED) {
-        judged(h, NULL, NULL, reason);
-        return;
-    }
-    const struct datagram d = {
-        .src = ip.src,
-        .dst = ip.dst,
-        .tos = ip.tos,
-        .proto = ip.proto,
-        .payload = ip.payload,
-        .len = ip.payload_len,
-    };
-    if (ip.proto == IP_PROTO_TCP) {
-        tcp_input(h, &d);
-    } else if (ip.proto == IP_PROTO_ICMP) {
-        icmp_input(h, &d);
-    } else {
-        judged(h, NULL, NULL, RS_REASON_IP_PROTOCOL);
-        icmp_unreachable(h, &ip, p, len,
-                         ip.proto == IP_PROTO_UDP ? ICMP_PORT_UNREACHABLE : ICMP_PROTO_UNREACHABLE);
-    }
 }
 
 size_t ip_header_len(const struct rs_addr *dst)
 {
-    return dst->version == 4 ? IP4_HEADER : 0;
+    return dst->version == 4 ? IP4_HEADER : IP6_HEADER;
 }
 
 /* Datagrams are never fragmented, so the identification says nothing (RFC 6864 section 4.1), and
- * being constant it tells nobody how much this host sends. */
+ * being constant it tells nobody how much this host sends.  The flow label is zero: RFC 8200
+ * section 6 has that for flows that ask for nothing. */
 size_t ip_emit_header(const struct rs_host *h, const struct rs_addr *src, const struct rs_addr *dst,
-                      uint8_t proto, uint8_t tos, uint8_t ttl, size_t len, uint8_t *buf, size_t cap)
+                      uint8_t proto, uint8_t tos, uint8_t ttl, size_t len, uint8_t *buf,
+                      size_t cap)
 {
-    const struct ip4_hdr ip = {
-        .ihl = 5,
-        .tos = tos,
-        .total_len = (uint16_t)(IP4_HEADER + len),
-        .frag = IP4_DF,
-        .ttl = ttl,
-        .proto = proto,
+    if (ip_header_len(dst) + len > h->cfg.mtu)
+        return 0;
+    if (dst->version == 4) {
+        const struct ip4_hdr ip = {
+            .ihl = 5,
+            .tos = tos,
+            .total_len = (uint16_t)(IP4_HEADER + len),
+            .frag = IP4_DF,
+            .ttl = ttl,
+            .proto = proto,
+            .src = *src,
+            .dst = *dst,
+        };
+        return ip4_emit_sum(&ip, buf, cap);
+    }
+    const struct ip6_hdr ip = {
+        .tclass = tos,
+        .payload_len = (uint16_t)len,
+        .next = proto,
+        .hops = ttl,
         .src = *src,
         .dst = *dst,
     };
-    return IP4_HEADER + len <= h->cfg.mtu ? ip4_emit_sum(&ip, buf, cap) : 0;
+    return ip6_emit(&ip, buf, cap);
 }
 
 void ip_queue(struct rs_host *h, const struct rs_addr *dst, const uint8_t *head, size_t head_len,

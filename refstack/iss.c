@@ -38,6 +38,9 @@ static bool port_taken(struct rs_host *h, struct rs_endpoint local,
                        const struct rs_endpoint *remote, uint16_t port)
 {
     local.port = port;
+    /* A socket is not connected to itself. */
+    if (port == remote->port && rs_addr_eq(&local.addr, &remote->addr))
+        return true;
     return tcb_find(h, &local, remote) || tcb_find_listener(h, &local, remote);
 }
 

@@ -2,10 +2,16 @@
 #include "refstack/cursor.h"
 #include "refstack/host.h"
 
-enum { MAX_WSCALE = 14, TS_OCTETS = 12, DEFAULT_SMSS_IP4 = 536 };
+enum { MAX_WSCALE = 14, TS_OCTETS = 12, DEFAULT_SMSS_IP4 = 536, DEFAULT_SMSS_IP6 = 1220 };
 
 /* Room for every option and some text besides, however little the peer claims to take. */
 enum { SMSS_FLOOR = TCP_OPT_MAX + 8 };
+
+/* MUST-15: what is assumed of a peer that sends no MSS option. */
+static uint16_t default_smss(const struct tcb *t)
+{
+    return t->remote.addr.version == 6 ? DEFAULT_SMSS_IP6 : DEFAULT_SMSS_IP4;
+}
 
 /* MUST-67: what this host can receive, from the link's MTU less fixed headers (RFC 6691). */
 void options_offer(struct rs_host *h, struct tcb *t)
@@ -13,7 +19,8 @@ void options_offer(struct rs_host *h, struct tcb *t)
     const uint16_t from_mtu = (uint16_t)(h->cfg.mtu - ip_header_len(&t->remote.addr) - TCP_HEADER);
 
     t->rmss = t->cfg->mss && t->cfg->mss < from_mtu ? t->cfg->mss : from_mtu;
-    t->smss = t->rmss < DEFAULT_SMSS_IP4 ? t->rmss : DEFAULT_SMSS_IP4;
+    const uint16_t unsaid = default_smss(t);
+    t->smss = t->rmss < unsaid ? t->rmss : unsaid;
     t->wscale_on = t->cfg->window_scale;
     t->ts_on = t->cfg->timestamps;
     t->sack_on = t->cfg->sack;
@@ -24,12 +31,13 @@ void options_offer(struct rs_host *h, struct tcb *t)
 }
 
 /* From the peer's SYN: each option is on only when both ends sent it (RFC 7323 section 2.2, 3.2;
- * RFC 2018 section 2).  MUST-15, MUST-16: without an MSS option 536 is assumed. */
+ * RFC 2018 section 2).  MUST-16. */
 void options_agree(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
                    const struct tcp_opts *o)
 {
-    const uint16_t link = (uint16_t)(h->cfg.mtu - ip_header_len(&t->remote.addr) - TCP_HEADER);
-    const uint16_t said = o->has_mss ? o->mss : DEFAULT_SMSS_IP4;
+    const uint16_t mtu = t->path_mtu ? t->path_mtu : h->cfg.mtu;
+    const uint16_t link = (uint16_t)(mtu - ip_header_len(&t->remote.addr) - TCP_HEADER);
+    const uint16_t said = o->has_mss ? o->mss : default_smss(t);
 
     t->smss = said < t->cfg->min_mss ? t->cfg->min_mss : said;
     if (t->smss < SMSS_FLOOR)

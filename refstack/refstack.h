@@ -47,13 +47,21 @@ static inline struct rs_addr rs_ip4(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
     return (struct rs_addr){ .version = 4, .octet = { a, b, c, d } };
 }
 
+static inline struct rs_addr rs_ip6(const uint8_t octet[16])
+{
+    struct rs_addr a = { .version = 6 };
+    for (int i = 0; i < 16; i++)
+        a.octet[i] = octet[i];
+    return a;
+}
+
 /* Whether both are the same address of the same version. */
 bool rs_addr_eq(const struct rs_addr *a, const struct rs_addr *b);
 
 /* ---- Configuration ---------------------------------------------------------------------- */
 
 enum rs_link {
-    RS_LINK_ETHERNET, /* frames are Ethernet frames; addresses are resolved by ARP */
+    RS_LINK_ETHERNET, /* frames are Ethernet frames; addresses are resolved by ARP and ND */
     RS_LINK_IP        /* frames are IP datagrams, as on a TUN device */
 };
 
@@ -98,6 +106,14 @@ struct rs_tcp_config {
     enum rs_congestion congestion;
 };
 
+/* An address of the host and how much of it names the network on its link. */
+struct rs_net {
+    struct rs_addr addr;
+    uint8_t prefix_len;
+};
+
+enum { RS_MORE_ADDRS = 4 };
+
 struct rs_config {
     uint64_t seed; /* of the keyed generator: ISS, ports, timestamp offsets */
     enum rs_link link;
@@ -105,6 +121,12 @@ struct rs_config {
     struct rs_addr addr;
     uint8_t prefix_len;
     struct rs_addr gateway; /* version 0: none */
+    /* IPv6, off while addr6 has version 0.  On Ethernet the link-local address comes by itself. */
+    struct rs_addr addr6;
+    uint8_t prefix6;
+    struct rs_addr gateway6;
+    struct rs_net more[RS_MORE_ADDRS]; /* further addresses of either version; version 0: none */
+    bool dad; /* RFC 4862 section 5.4; off: IPv6 addresses serve at once */
     uint16_t mtu;           /* octets of IP datagram the link takes */
     uint32_t max_conns;     /* TCBs, listening ones included */
     uint32_t demux_buckets; /* of the connection table; a power of two */
@@ -260,8 +282,11 @@ void rs_each(const struct rs_host *, void (*fn)(void *arg, int conn), void *arg)
     X(IP_BAD_CHECKSUM, "IP header checksum wrong")                               \
     X(IP_BAD_ADDRESS, "IP source or destination invalid")                        \
     X(IP_NOT_OURS, "IP destination not ours")                                    \
-    X(IP_FRAGMENT, "IP fragment")                                                \
+    X(IP_FRAGMENT, "IP fragment overlapping, out of bounds or without room")     \
+    X(IP_FRAGMENT_HELD, "IP fragment held for reassembly")                       \
+    X(IP_EXTENSION, "IPv6 extension header or option refused")                   \
     X(IP_PROTOCOL, "IP protocol not served")                                     \
+    X(ND_BAD, "Neighbour Discovery message invalid")                             \
     X(ICMP_BAD, "ICMP malformed or checksum wrong")                              \
     X(ICMP_IGNORED, "ICMP of no consequence")                                    \
     X(ICMP_NO_CONNECTION, "ICMP quotes no segment of ours in flight")            \

@@ -18,9 +18,21 @@
 struct datagram {
     struct rs_addr src, dst;
     uint8_t tos; /* Diffserv and ECN */
+    uint8_t ttl; /* or hop limit */
     uint8_t proto;
     const uint8_t *payload;
     size_t len;
+    const uint8_t *start; /* the datagram from its IP header on, what an ICMP error quotes */
+    size_t start_len;
+};
+
+/* What an ICMP error of either version says of a datagram this host sent. */
+struct icmp_error {
+    bool hard;    /* nobody there takes such segments */
+    bool too_big; /* it was larger than the next link takes: */
+    uint32_t mtu; /* that many octets, 0 when the router does not say (RFC 1191 section 5) */
+    const uint8_t *quoted;
+    size_t quoted_len;
 };
 
 /* A place in one of the host's lists of TCBs: those with something to send, a listener's
@@ -106,6 +118,7 @@ struct tcb {
     uint32_t snd_wnd, max_snd_wnd;
     uint8_t snd_wscale, rcv_wscale;
     uint16_t smss, rmss;
+    uint16_t path_mtu; /* less than the link's, as an ICMP error told; 0: not known */
     uint16_t dup_acks_owed; /* ACKs for segments beyond a hole, one each (RFC 5681 section 4.2) */
     struct chain sendq; /* octets from snd_una (iss + 1 while the SYN is unacknowledged) */
     uint32_t push_seq;  /* one past the last octet the user pushed */
@@ -290,7 +303,9 @@ void take_held(struct rs_host *, struct tcb *); /* what came with the SYN, on ES
 /* The text of a fast-open SYN is the user's at once; its FIN waits. */
 void take_fast_text(struct rs_host *, struct tcb *, const struct tcp_seg *);
 void hold_text_and_fin(struct rs_host *, struct tcb *, const struct tcp_seg *);
-void icmp_error_for_tcp(struct rs_host *, const struct icmp_msg *);
+void icmp_error_for_tcp(struct rs_host *, const struct icmp_error *);
+/* The path to the peer takes datagrams of mtu octets at most (pmtu.c). */
+void tcp_path_mtu(struct rs_host *, struct tcb *, uint32_t mtu);
 
 /* ---- initial sequence numbers and ports (iss.c) ---- */
 uint32_t iss_choose(struct rs_host *, const struct rs_endpoint *local,

@@ -1,13 +1,20 @@
 /* OPEN and STATUS, RFC 9293 sections 3.10.1 and 3.10.6. */
 #include "refstack/host.h"
 
-/* MUST-44, MUST-45: an unspecified local address becomes the host's and stays. */
-static int local_address(const struct rs_host *h, const struct rs_endpoint *asked,
-                         struct rs_endpoint *local)
+/* MUST-44, MUST-45: an unspecified local address becomes the host's that suits the peer and stays.
+ * MUST-46: no OPEN to an address that is not one host's. */
+static int both_ends(const struct rs_host *h, const struct rs_endpoint *asked,
+                     const struct rs_endpoint *remote, struct rs_endpoint *local)
 {
-    local->port = asked->port;
-    local->addr = asked->addr.version ? asked->addr : h->cfg.addr;
-    return rs_addr_eq(&local->addr, &h->cfg.addr) ? 0 : RS_EINVAL;
+    *local = *asked;
+    if (remote->port == 0 || !ip_is_host(h, &remote->addr))
+        return RS_EINVAL;
+    if (!asked->addr.version)
+        return ip_source_for(h, &remote->addr, &local->addr) ? 0 : RS_EINVAL;
+    if (asked->addr.version != remote->addr.version || !ip_is_local(h, &asked->addr))
+        return RS_EINVAL;
+    /* A connection of a socket with itself has one TCB for two ends. */
+    return asked->port == remote->port && rs_addr_eq(&asked->addr, &remote->addr) ? RS_EINVAL : 0;
 }
 
 static void go_active(struct rs_host *h, struct tcb *t)
@@ -23,9 +30,7 @@ int rs_open_active(struct rs_host *h, const struct rs_endpoint *asked,
     struct rs_endpoint local;
 
     h->now = now;
-    /* MUST-46: no OPEN to an address that is not one host's. */
-    if (local_address(h, asked, &local) < 0 || remote->port == 0 ||
-        !ip_is_unicast(h, &remote->addr) || rs_addr_eq(&remote->addr, &h->cfg.addr))
+    if (both_ends(h, asked, remote, &local) < 0)
         return RS_EINVAL;
     if (local.port == 0) {
         local.port = port_choose(h, &local, remote);
@@ -47,15 +52,14 @@ static int open_listening(struct rs_host *h, const struct rs_endpoint *local,
 {
     static const struct rs_endpoint any;
     const struct rs_endpoint *peer = remote ? remote : &any;
-    struct rs_endpoint mine;
+    /* An unspecified address is kept so: the connection takes the one it is called by. */
+    const struct rs_endpoint mine = *local;
 
-    if (local->port == 0 || local_address(h, local, &mine) < 0 ||
+    if (local->port == 0 || (local->addr.version && !ip_is_local(h, &local->addr)) ||
         (peer->addr.version != 0) != (peer->port != 0))
         return RS_EINVAL;
-    if (peer->port && !ip_is_unicast(h, &peer->addr))
+    if (peer->port && !ip_is_host(h, &peer->addr))
         return RS_EINVAL;
-    /* An unspecified address is kept so: the connection takes the one it is called by. */
-    mine.addr = local->addr;
     if (tcb_find(h, &mine, peer))
         return RS_EEXIST;
     struct tcb *t = tcb_new(h, &mine, peer);
@@ -95,8 +99,7 @@ int rs_open_from_listen(struct rs_host *h, int conn, const struct rs_endpoint *r
         return RS_ENOCONN;
     if (t->state != RS_LISTEN || t->stays)
         return RS_EEXIST;
-    if (local_address(h, &t->local, &local) < 0 || remote->port == 0 ||
-        !ip_is_unicast(h, &remote->addr) || rs_addr_eq(&remote->addr, &h->cfg.addr))
+    if (both_ends(h, &t->local, remote, &local) < 0)
         return RS_EINVAL;
     const struct tcb *other = tcb_find(h, &local, remote);
     if (other && other != t)

@@ -179,7 +179,8 @@ struct ip6_opt {
     const uint8_t *body;
 };
 
-/* Takes the next option off the cursor; false at the end, or with the cursor bad when one overruns. */
+/* Takes the next option off the cursor; false at the end, or with the cursor bad when one
+ * overruns. */
 bool ip6_opt_next(struct rcur *, struct ip6_opt *);
 void ip6_opt_put(struct wcur *, const struct ip6_opt *);
 

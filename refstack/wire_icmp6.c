@@ -16,8 +16,8 @@ bool icmp6_checksum_ok(const struct rs_addr *src, const struct rs_addr *dst, con
     return sum_of(src, dst, p, len) == 0;
 }
 
-size_t icmp6_emit_sum(const struct icmp_msg *m, const struct rs_addr *src, const struct rs_addr *dst,
-                      uint8_t *buf, size_t cap)
+size_t icmp6_emit_sum(const struct icmp_msg *m, const struct rs_addr *src,
+                      const struct rs_addr *dst, uint8_t *buf, size_t cap)
 {
     struct icmp_msg zeroed = *m;
     zeroed.csum = 0;
