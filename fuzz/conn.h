@@ -1,4 +1,5 @@
-/* The run of an input against one refstack host: what fuzz_conn does, for whoever wants to watch. */
+/* The run of an input against one refstack host: what fuzz_conn does, for whoever wants to watch.
+ */
 #ifndef FUZZ_CONN_H
 #define FUZZ_CONN_H
 

@@ -78,7 +78,8 @@ UNCOUNTED static void check_read(const struct tcp_opts *want, const uint8_t *p, 
     struct tcp_opts got;
 
     opts_read(&got, p, len);
-    ORACLE(option_read_agrees, got.has_mss == want->has_mss && (!got.has_mss || got.mss == want->mss),
+    ORACLE(option_read_agrees,
+           got.has_mss == want->has_mss && (!got.has_mss || got.mss == want->mss),
            "MSS %d %u, walked %d %u", got.has_mss, got.mss, want->has_mss, want->mss);
     ORACLE(option_read_agrees,
            got.has_wscale == want->has_wscale && (!got.has_wscale || got.shift == want->shift),
@@ -94,8 +95,8 @@ UNCOUNTED static void check_read(const struct tcp_opts *want, const uint8_t *p, 
     ORACLE(option_read_agrees, got.n_sack <= 4, "%u SACK blocks", got.n_sack);
 }
 
-UNCOUNTED static void check_option(const struct tcp_option *opt, const uint8_t *start, const uint8_t *p,
-                         size_t len)
+UNCOUNTED static void check_option(const struct tcp_option *opt, const uint8_t *start,
+                                   const uint8_t *p, size_t len)
 {
     struct wcur w = wcur_of(out, sizeof(out));
 

@@ -177,7 +177,8 @@ static size_t give(const struct list *l, uint8_t *to, size_t max)
     return l->at[n];
 }
 
-size_t mutate_input(enum mutate_target target, uint8_t *data, size_t size, size_t max, uint64_t seed)
+size_t mutate_input(enum mutate_target target, uint8_t *data, size_t size, size_t max,
+                    uint64_t seed)
 {
     static struct list l;
     struct mutate_random r = { .state = seed };

@@ -15,8 +15,9 @@ static bool chance(struct mutate_random *r, uint32_t in)
 static uint32_t random_offset(struct mutate_random *r)
 {
     static const uint32_t edge[] = {
-        0, 0, 0, 1, UINT32_MAX, 2, UINT32_MAX - 1, 536, 0u - 536, 0x7fffffff, 0x80000000, 0x80000001,
-        65535, 0u - 65535, 100, 1000, 0u - 100, 2047, 2048, 2049
+        0,   0,        0,          1,          UINT32_MAX, 2,     UINT32_MAX - 1,
+        536, 0u - 536, 0x7fffffff, 0x80000000, 0x80000001, 65535, 0u - 65535,
+        100, 1000,     0u - 100,   2047,       2048,       2049
     };
     if (chance(r, 16))
         return mutate_below(r, UINT32_MAX);
@@ -62,8 +63,10 @@ static uint16_t random_flags(struct mutate_random *r)
 
 static void random_raw_option(struct mutate_random *r, struct sc_option *o)
 {
-    static const uint8_t kind[] = { OPT_MSS, OPT_WSCALE, OPT_SACK_PERMITTED, OPT_SACK, OPT_TIMESTAMPS,
-                                    OPT_MD5, OPT_USER_TIMEOUT, OPT_FASTOPEN, 77, 253 };
+    static const uint8_t kind[] = {
+        OPT_MSS, OPT_WSCALE,       OPT_SACK_PERMITTED, OPT_SACK, OPT_TIMESTAMPS,
+        OPT_MD5, OPT_USER_TIMEOUT, OPT_FASTOPEN,       77,       253
+    };
     o->raw = true;
     o->u.bytes.len = (uint8_t)(1 + mutate_below(r, 12));
     o->u.bytes.octet[0] = PICK(r, kind);
@@ -217,7 +220,8 @@ static void make_icmp(struct mutate_random *r, struct input_event *e)
     static const uint16_t mtu[] = { 0, 1, 20, 40, 67, 68, 296, 552, 576, 1280, 1499, 1500 };
 
     e->ev.kind = SC_ICMP;
-    e->ev.u.icmp = (struct sc_icmp){ .direction = SC_IN, .has_quote = !chance(r, 8), .has_mtu = true };
+    e->ev.u.icmp =
+        (struct sc_icmp) { .direction = SC_IN, .has_quote = !chance(r, 8), .has_mtu = true };
     e->ev.u.icmp.type = PICK(r, type);
     e->ev.u.icmp.code = (uint8_t)mutate_below(r, 6);
     e->ev.u.icmp.mtu = PICK(r, mtu);

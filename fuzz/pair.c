@@ -18,7 +18,8 @@ enum {
     MAX_STEPS = 64,
     MAX_END_STEPS = 2000,
     PATIENT_STEPS = 24,
-    MOST_FRAMES = 4096 /* at one moment: two send buffers in the smallest segments, and their ACKs */
+    MOST_FRAMES =
+        4096 /* at one moment: two send buffers in the smallest segments, and their ACKs */
 };
 
 static const rs_time end_bound = 3000 * RS_SEC;
@@ -111,7 +112,8 @@ static bool step(struct pair *p, rs_time until)
 {
     rs_time next = vnet_deadline(&p->net);
 
-    ORACLE(deadline_progress, next > p->net.now, "nothing is left to carry, yet the deadline is now");
+    ORACLE(deadline_progress, next > p->net.now,
+           "nothing is left to carry, yet the deadline is now");
     if (next > until)
         return false;
     p->net.now = next;

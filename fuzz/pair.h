@@ -17,7 +17,8 @@ struct pair_watch {
     void (*observed)(void *arg, int host, const struct rs_observation *);
 };
 
-/* Runs the input, then lets the wire be good and everything end.  A broken oracle ends the process. */
+/* Runs the input, then lets the wire be good and everything end.  A broken oracle ends the process.
+ */
 void pair_run(const uint8_t *data, size_t size, const struct pair_watch *);
 
 #endif

@@ -92,8 +92,8 @@ static uint8_t put_options(const struct egress *e, const struct sc_segment *seg,
 /* ---- Segments --------------------------------------------------------------------------- */
 
 /* The text's place in the stream is that of its sequence number; a SYN's text begins behind it. */
-static void put_text(const struct egress *e, const struct sc_segment *seg, uint32_t seq, uint8_t *to,
-                     uint32_t len)
+static void put_text(const struct egress *e, const struct sc_segment *seg, uint32_t seq,
+                     uint8_t *to, uint32_t len)
 {
     uint32_t at = seq + (seg->flags & TCP_SYN ? 1u : 0u) - e->irs - 1;
 
@@ -159,10 +159,12 @@ static size_t put_icmp(const struct egress *e, const struct sc_icmp *icmp, uint8
     struct icmp_msg m = {
         .type = icmp->type, .code = icmp->code, .rest = icmp->mtu & 0xffff, .body = quote
     };
-    struct ip4_hdr ip = {
-        .ihl = 5, .total_len = (uint16_t)(IP4_HEADER + TCP_HEADER + icmp->text_len % 1400), .ttl = 1,
-        .proto = IP_PROTO_TCP, .src = e->local.addr, .dst = e->remote.addr
-    };
+    struct ip4_hdr ip = { .ihl = 5,
+                          .total_len = (uint16_t)(IP4_HEADER + TCP_HEADER + icmp->text_len % 1400),
+                          .ttl = 1,
+                          .proto = IP_PROTO_TCP,
+                          .src = e->local.addr,
+                          .dst = e->remote.addr };
 
     ip4_emit_sum(&ip, quote, IP4_HEADER);
     wcur_u16(&w, e->local.port);

@@ -15,7 +15,8 @@
 enum { PLACE_MAX = 4096 };
 
 /* Copies octets (at most PLACE_MAX) to the end of a page that an unreadable one follows, so that
- * reading one octet too many ends the process in every build.  The next call uses the place again. */
+ * reading one octet too many ends the process in every build.  The next call uses the place again.
+ */
 uint8_t *place_octets(const uint8_t *data, size_t len);
 /* The same place, to be filled by the caller. */
 uint8_t *place_room(size_t len);

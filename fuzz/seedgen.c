@@ -91,21 +91,21 @@ static const struct session {
 } session[] = {
     SESSION("session-send-acknowledged-close", INPUT_START_ESTABLISHED | LET_GO, 0, SEND(1000), ACK,
             SEND(2000), ACK, USER(SC_CLOSE), ACK, FIN, WAIT(2MSL)),
-    SESSION("session-receive-and-close-last", INPUT_START_ESTABLISHED_PASSIVE | LET_GO, 0, TEXT(100),
-            RECEIVE(50), TEXT(1000), RECEIVE(4000), FIN, RECEIVE(10), SEND(500), ACK,
+    SESSION("session-receive-and-close-last", INPUT_START_ESTABLISHED_PASSIVE | LET_GO, 0,
+            TEXT(100), RECEIVE(50), TEXT(1000), RECEIVE(4000), FIN, RECEIVE(10), SEND(500), ACK,
             USER(SC_CLOSE), ACK),
     SESSION("session-both-ways-with-options", INPUT_START_ESTABLISHED_OPTIONS, ALL, SEND(700),
-            TIMESTAMPED(1), SEND(700), TIMESTAMPED(1), RECEIVE(2000), USER(SC_CLOSE), TIMESTAMPED(1)),
+            TIMESTAMPED(1), SEND(700), TIMESTAMPED(1), RECEIVE(2000), USER(SC_CLOSE),
+            TIMESTAMPED(1)),
     SESSION("session-accepted-by-a-listener", INPUT_START_ACCEPTED, 0,
             CODE_USER | (SC_SEND | USER_CONN) << 3, 1, U16(300), ACK, TEXT(40),
             CODE_USER | (SC_RECEIVE | USER_CONN) << 3, 1, U16(100),
             CODE_USER | (SC_CLOSE | USER_CONN) << 3, 1, ACK, FIN),
     SESSION("session-half-close-text-after-fin-wait-2", INPUT_START_FIN_WAIT_2, 0, TEXT(500),
             TEXT(500), RECEIVE(2000), FIN, WAIT(2MSL)),
-    SESSION("session-urgent-both-ways", INPUT_START_ESTABLISHED, 0,
-            USER(SC_SEND_URGENT), U16(10), ACK,
-            SEGMENT(SEG_MORE | SEG_TEXT, TCP_ACK | TCP_URG), MORE_UP, U16(5), U16(20), USER(SC_STATUS),
-            RECEIVE(100)),
+    SESSION("session-urgent-both-ways", INPUT_START_ESTABLISHED, 0, USER(SC_SEND_URGENT), U16(10),
+            ACK, SEGMENT(SEG_MORE | SEG_TEXT, TCP_ACK | TCP_URG), MORE_UP, U16(5), U16(20),
+            USER(SC_STATUS), RECEIVE(100)),
     SESSION("lost-syn-is-sent-again", INPUT_START_SYN_SENT, 0, WAIT(DEADLINE), WAIT(DEADLINE),
             WAIT(DEADLINE)),
     SESSION("lost-syn-for-ever", INPUT_START_SYN_SENT, 0, WAIT(2MSL)),
@@ -122,23 +122,26 @@ static const struct session {
     SESSION("holes-filled-out-of-order", INPUT_START_ESTABLISHED, INPUT_SACK, TEXT_AT(5, 100),
             SEGMENT(SEG_SEQ | SEG_TEXT, TCP_ACK), NUM(SC_RCV_NXT, OFFSET_U16), U16(300), U16(100),
             TEXT_AT(0, 400), TEXT_AT(0, 400), RECEIVE(2000)),
-    SESSION("fin-above-a-hole", INPUT_START_ESTABLISHED_HOLE, 0, FIN, TEXT_AT(0, 100), RECEIVE(500)),
+    SESSION("fin-above-a-hole", INPUT_START_ESTABLISHED_HOLE, 0, FIN, TEXT_AT(0, 100),
+            RECEIVE(500)),
     SESSION("window-closes-and-opens", INPUT_START_ESTABLISHED, 0, TEXT(1024), TEXT(1024), TEXT(10),
             RECEIVE(2048), TEXT(10)),
     SESSION("zero-window-probed-and-opened", INPUT_START_ESTABLISHED_ZERO_WINDOW, 0, WAIT(DEADLINE),
             WINDOW(0), WAIT(DEADLINE), WINDOW(2000), ACK),
     SESSION("zero-window-for-ever", INPUT_START_ESTABLISHED_ZERO_WINDOW | LET_GO, 0, WAIT(60S)),
-    SESSION("small-window-silly", INPUT_START_ESTABLISHED, 0, WINDOW(10), SEND(2000), WAIT(DEADLINE),
-            ACK, WINDOW(11), ACK),
+    SESSION("small-window-silly", INPUT_START_ESTABLISHED, 0, WINDOW(10), SEND(2000),
+            WAIT(DEADLINE), ACK, WINDOW(11), ACK),
     SESSION("nagle-holds-small-text", INPUT_START_ESTABLISHED, 0, SEND(10), SEND(10), SEND(10), ACK,
             ACK),
     SESSION("delayed-ack-fires", INPUT_START_ESTABLISHED, 0, TEXT(10), WAIT(DEADLINE), TEXT(10)),
     SESSION("keep-alive-unanswered", INPUT_START_ESTABLISHED, INPUT_KEEPALIVE, WAIT(2H),
             WAIT(DEADLINE), WAIT(2H)),
-    SESSION("keep-alive-answered", INPUT_START_ESTABLISHED, INPUT_KEEPALIVE, WAIT(2H), ACK, WAIT(2H),
+    SESSION("keep-alive-answered", INPUT_START_ESTABLISHED, INPUT_KEEPALIVE, WAIT(2H), ACK,
+            WAIT(2H), ACK),
+    SESSION("user-timeout-ends-it", INPUT_START_ESTABLISHED_IN_FLIGHT, INPUT_USER_TIMEOUT,
+            WAIT(60S)),
+    SESSION("last-ack-resends-its-fin", INPUT_START_LAST_ACK, 0, WAIT(DEADLINE), WAIT(DEADLINE),
             ACK),
-    SESSION("user-timeout-ends-it", INPUT_START_ESTABLISHED_IN_FLIGHT, INPUT_USER_TIMEOUT, WAIT(60S)),
-    SESSION("last-ack-resends-its-fin", INPUT_START_LAST_ACK, 0, WAIT(DEADLINE), WAIT(DEADLINE), ACK),
     SESSION("time-wait-answers-a-fin", INPUT_START_TIME_WAIT, 0, WAIT(MSL),
             SEGMENT(SEG_SEQ, TCP_FIN | TCP_ACK), NUM(SC_RCV_NXT, 2), WAIT(MSL), WAIT(PAST_2MSL)),
     SESSION("time-wait-reopened-by-a-newer-syn", INPUT_START_TIME_WAIT, 0,
@@ -149,8 +152,8 @@ static const struct session {
     SESSION("syn-with-text-and-fin", INPUT_START_LISTEN, 0,
             SEGMENT(SEG_SEQ | SEG_TEXT, TCP_SYN | TCP_FIN), NUM(SC_IRS, 0), U16(100), ACK,
             RECEIVE(200)),
-    SESSION("old-duplicate-syn-is-reset", INPUT_START_LISTEN, 0, SYN_AT(6),
-            RST_AT(SC_RCV_NXT, 0), SYN_AT(0), ACK),
+    SESSION("old-duplicate-syn-is-reset", INPUT_START_LISTEN, 0, SYN_AT(6), RST_AT(SC_RCV_NXT, 0),
+            SYN_AT(0), ACK),
     SESSION("paws-drops-an-old-timestamp", INPUT_START_ESTABLISHED_OPTIONS, ALL, TIMESTAMPED(1),
             TIMESTAMPED(2), WAIT(24_DAYS), TIMESTAMPED(2)),
     SESSION("icmp-lowers-the-path-mtu", INPUT_START_ESTABLISHED_IN_FLIGHT, 0, FRAG_NEEDED(576),
@@ -160,8 +163,8 @@ static const struct session {
     SESSION("icmp-unreachable-is-a-soft-error", INPUT_START_ESTABLISHED_IN_FLIGHT, 0,
             UNREACHABLE(1), USER(SC_STATUS), ACK),
     SESSION("settings-change-while-running", INPUT_START_ESTABLISHED, 0,
-            CODE_SET | INPUT_SET_RCV_BUF << 3, U16(4096), CODE_SET | INPUT_SET_SND_BUF << 3, U16(4096),
-            CODE_SET | INPUT_SET_KEEPALIVE << 3, U16(1), SEND(4000), ACK, TEXT(1000)),
+            CODE_SET | INPUT_SET_RCV_BUF << 3, U16(4096), CODE_SET | INPUT_SET_SND_BUF << 3,
+            U16(4096), CODE_SET | INPUT_SET_KEEPALIVE << 3, U16(1), SEND(4000), ACK, TEXT(1000)),
     SESSION("four-connections-at-once", INPUT_START_ESTABLISHED, 0,
             CODE_USER | (SC_OPEN_ACTIVE | USER_CONN) << 3, 1,
             CODE_USER | (SC_OPEN_PASSIVE | USER_CONN) << 3, 2,
@@ -189,17 +192,20 @@ static const struct session arrival[] = {
     SESSION("text-over-the-right-edge", 0, 0, TEXT(2049)),
     SESSION("text-beyond-the-window", 0, 0, SEGMENT(SEG_SEQ | SEG_TEXT, TCP_ACK),
             NUM(SC_RCV_EDGE, 0), U16(10)),
-    SESSION("urgent", 0, 0, SEGMENT(SEG_MORE | SEG_TEXT, TCP_ACK | TCP_URG), MORE_UP, U16(3), U16(10)),
+    SESSION("urgent", 0, 0, SEGMENT(SEG_MORE | SEG_TEXT, TCP_ACK | TCP_URG), MORE_UP, U16(3),
+            U16(10)),
     SESSION("fin", 0, 0, FIN),
     SESSION("fin-crossing", 0, 0, SEGMENT(SEG_ACK, TCP_FIN | TCP_ACK), NUM(SC_SND_NXT, 2)),
     SESSION("fin-with-text", 0, 0, SEGMENT(SEG_TEXT, TCP_FIN | TCP_ACK), U16(10)),
-    SESSION("bad-checksum", 0, 0, SEGMENT(SEG_MORE | SEG_TEXT, TCP_ACK), MORE_CSUM, U16(1), U16(10)),
-    SESSION("option-of-length-0", 0, 0, SEGMENT(SEG_MORE, TCP_ACK), MORE_OPTIONS, 1, CODE_OPT_RAW, 4,
-            OPT_MSS, 0, 5, 180),
+    SESSION("bad-checksum", 0, 0, SEGMENT(SEG_MORE | SEG_TEXT, TCP_ACK), MORE_CSUM, U16(1),
+            U16(10)),
+    SESSION("option-of-length-0", 0, 0, SEGMENT(SEG_MORE, TCP_ACK), MORE_OPTIONS, 1, CODE_OPT_RAW,
+            4, OPT_MSS, 0, 5, 180),
     SESSION("option-that-overruns", 0, 0, SEGMENT(SEG_MORE, TCP_ACK), MORE_OPTIONS, 1, CODE_OPT_RAW,
             4, OPT_NOP, OPT_NOP, OPT_TIMESTAMPS, 10),
     SESSION("cut-in-the-header", 0, 0, SEGMENT(SEG_MORE, TCP_ACK), MORE_CUT, U16(19)),
-    SESSION("lying-data-offset", 0, 0, SEGMENT(SEG_MORE | SEG_TEXT, TCP_ACK), MORE_DOFF, 15, U16(8)),
+    SESSION("lying-data-offset", 0, 0, SEGMENT(SEG_MORE | SEG_TEXT, TCP_ACK), MORE_DOFF, 15,
+            U16(8)),
 };
 
 static void write_session(const char *name, int start, const struct session *s, const uint8_t *tail,
@@ -241,15 +247,15 @@ static void conn_seeds(void)
 #define OPENED BY_B(SC_OPEN_PASSIVE), USER(SC_OPEN_ACTIVE)
 
 static const struct session pair[] = {
-    SESSION("transfer-both-ways-and-close", LET_GO, 0, OPENED, SEND(2000), B_RECEIVE(4096), SEND(2000),
-            B_RECEIVE(4096), B_SEND(2000), RECEIVE(4096), USER(SC_CLOSE), B_SEND(100), RECEIVE(200),
-            BY_B(SC_CLOSE), WAIT(2MSL)),
+    SESSION("transfer-both-ways-and-close", LET_GO, 0, OPENED, SEND(2000), B_RECEIVE(4096),
+            SEND(2000), B_RECEIVE(4096), B_SEND(2000), RECEIVE(4096), USER(SC_CLOSE), B_SEND(100),
+            RECEIVE(200), BY_B(SC_CLOSE), WAIT(2MSL)),
     SESSION("listener-accepts", LET_GO, ALL, BY_B(INPUT_LISTEN), USER(SC_OPEN_ACTIVE),
             BY_B(INPUT_ACCEPT), B_SEND(1000), RECEIVE(2000), BY_B(SC_CLOSE), USER(SC_CLOSE)),
     SESSION("simultaneous-open", LET_GO, 0, FAULT(SC_DELAY, FAULT_OUT, SC_C_SYN, 1), 0, 0, 39, 16,
             USER(SC_OPEN_ACTIVE), BY_B(SC_OPEN_ACTIVE), WAIT(40MS), SEND(10), B_SEND(10)),
-    SESSION("simultaneous-close", LET_GO, 0, OPENED, FAULT(SC_DELAY, FAULT_OUT, SC_C_FIN, 1), 0, 0, 39,
-            16, USER(SC_CLOSE), BY_B(SC_CLOSE), WAIT(40MS), WAIT(2MSL)),
+    SESSION("simultaneous-close", LET_GO, 0, OPENED, FAULT(SC_DELAY, FAULT_OUT, SC_C_FIN, 1), 0, 0,
+            39, 16, USER(SC_CLOSE), BY_B(SC_CLOSE), WAIT(40MS), WAIT(2MSL)),
     SESSION("lost-syn", 0, 0, FAULT(SC_DROP, FAULT_OUT, SC_C_SYN, 1), OPENED, WAIT(3S), SEND(10)),
     SESSION("lost-syn-ack", 0, 0, FAULT(SC_DROP, 0, SC_C_SYN_ACK, 1), OPENED, WAIT(3S), SEND(10)),
     SESSION("lost-ack-of-the-handshake", 0, 0, FAULT(SC_DROP, FAULT_OUT, SC_C_ACK, 1), OPENED,
@@ -273,7 +279,8 @@ static const struct session pair[] = {
             FAULT(SC_DELAY, FAULT_OUT, SC_C_DATA, 1), 0, 15, 66, 64, SEND(1000), BY_B(SC_ABORT),
             WAIT(3S)),
     SESSION("nobody-listens", 0, 0, USER(SC_OPEN_ACTIVE), WAIT(1MS)),
-    SESSION("urgent-text", 0, 0, OPENED, USER(SC_SEND_URGENT), U16(100), B_RECEIVE(50), B_RECEIVE(50)),
+    SESSION("urgent-text", 0, 0, OPENED, USER(SC_SEND_URGENT), U16(100), B_RECEIVE(50),
+            B_RECEIVE(50)),
 };
 
 static void pair_seeds(void)
@@ -331,28 +338,31 @@ static void segment_seeds(void)
     folder("fuzz_segment");
     frame_seeds();
     segment_seed("options-sack-of-three-blocks", LAYER_OPTIONS,
-                 OCTETS(1, 1, 5, 26, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 9, 0, 0, 0, 12, 0, 0,
-                        0, 14));
+                 OCTETS(1, 1, 5, 26, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 9, 0, 0, 0, 12, 0,
+                        0, 0, 14));
     segment_seed("options-md5", LAYER_OPTIONS,
                  OCTETS(19, 18, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 1, 0));
-    segment_seed("options-user-timeout-and-cookie", LAYER_OPTIONS,
-                 OCTETS(28, 4, 128, 5, 34, 10, 1, 2, 3, 4, 5, 6, 7, 8, 254, 8, 0xf9, 0x89, 1, 2, 3, 4));
+    segment_seed(
+        "options-user-timeout-and-cookie", LAYER_OPTIONS,
+        OCTETS(28, 4, 128, 5, 34, 10, 1, 2, 3, 4, 5, 6, 7, 8, 254, 8, 0xf9, 0x89, 1, 2, 3, 4));
     segment_seed("options-fast-open-request", LAYER_OPTIONS, OCTETS(34, 2, 1, 1));
     segment_seed("options-unknown", LAYER_OPTIONS, OCTETS(77, 5, 1, 2, 3, 253, 2, 1, 0, 9, 9));
     segment_seed("options-length-0", LAYER_OPTIONS, OCTETS(2, 0, 5, 180));
     segment_seed("options-length-1", LAYER_OPTIONS, OCTETS(8, 1, 0, 0));
     segment_seed("options-overrun", LAYER_OPTIONS, OCTETS(1, 1, 8, 10));
     segment_seed("options-without-length", LAYER_OPTIONS, OCTETS(1, 1, 1, 2));
-    segment_seed("options-right-kind-wrong-length", LAYER_OPTIONS, OCTETS(2, 3, 5, 3, 4, 7, 7, 4, 3, 0));
+    segment_seed("options-right-kind-wrong-length", LAYER_OPTIONS,
+                 OCTETS(2, 3, 5, 3, 4, 7, 7, 4, 3, 0));
     segment_seed("icmp-echo", LAYER_ICMP, OCTETS(8, 0, 0xf7, 0xfe, 0, 0, 0, 1));
     segment_seed("icmp-unreachable-with-quote", LAYER_ICMP,
-                 OCTETS(3, 4, 0, 0, 0, 0, 2, 64, 0x45, 0, 0, 40, 0, 0, 64, 0, 64, 6, 0, 0, 192, 0, 2, 1,
-                        192, 0, 2, 2, 31, 144, 156, 64, 0, 0, 0, 1));
+                 OCTETS(3, 4, 0, 0, 0, 0, 2, 64, 0x45, 0, 0, 40, 0, 0, 64, 0, 64, 6, 0, 0, 192, 0,
+                        2, 1, 192, 0, 2, 2, 31, 144, 156, 64, 0, 0, 0, 1));
     segment_seed("arp-request", LAYER_ARP,
-                 OCTETS(0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 2, 192, 0, 2, 2, 0, 0, 0, 0, 0, 0, 192, 0,
-                        2, 1));
-    segment_seed("ipv4-with-options", LAYER_IP4,
-                 OCTETS(0x46, 0, 0, 24, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 2, 192, 0, 2, 1, 1, 1, 1, 0));
+                 OCTETS(0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 2, 192, 0, 2, 2, 0, 0, 0, 0, 0, 0,
+                        192, 0, 2, 1));
+    segment_seed(
+        "ipv4-with-options", LAYER_IP4,
+        OCTETS(0x46, 0, 0, 24, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 2, 192, 0, 2, 1, 1, 1, 1, 0));
     segment_seed("ipv4-length-short-of-header", LAYER_IP4,
                  OCTETS(0x45, 0, 0, 19, 0, 0, 0, 0, 64, 6, 0, 0, 192, 0, 2, 2, 192, 0, 2, 1));
 }

@@ -73,10 +73,11 @@ static void check_reset(const struct tcp_seg *seg, const struct arrival_answer *
         ORACLE(arrival_reset, a->n == 0, "a RST is answered by %u segments", a->n);
         return;
     }
-    ORACLE(arrival_reset, a->n == 1 && a->flags & TCP_RST, "%u answers, flags %02x", a->n, a->flags);
+    ORACLE(arrival_reset, a->n == 1 && a->flags & TCP_RST, "%u answers, flags %02x", a->n,
+           a->flags);
     if (seg->flags & TCP_ACK)
-        ORACLE(arrival_reset, a->seq == seg->ack && !(a->flags & TCP_ACK), "SEQ %u for ACK %u", a->seq,
-               seg->ack);
+        ORACLE(arrival_reset, a->seq == seg->ack && !(a->flags & TCP_ACK), "SEQ %u for ACK %u",
+               a->seq, seg->ack);
     else
         ORACLE(arrival_reset,
                a->seq == 0 && a->flags & TCP_ACK && a->ack == seg->seq + tcp_seg_len(seg),
@@ -100,8 +101,9 @@ static void check_rst(const struct arrival_look *b, const struct arrival_look *l
     const bool ignored = b->state == RS_TIME_WAIT && b->rfc1337;
 
     if (!exact || ignored)
-        ORACLE(arrival_rst, l->exists && l->state == b->state, "RST %d octets from RCV.NXT: %s to %s",
-               (int)(seg->seq - b->rcv_nxt), rs_state_name(b->state), rs_state_name(l->state));
+        ORACLE(arrival_rst, l->exists && l->state == b->state,
+               "RST %d octets from RCV.NXT: %s to %s", (int)(seg->seq - b->rcv_nxt),
+               rs_state_name(b->state), rs_state_name(l->state));
     else
         ORACLE(arrival_rst, !l->exists, "RST at RCV.NXT leaves %s", rs_state_name(l->state));
     if (exact && b->state == RS_SYN_RECEIVED && b->passive && !b->child && !b->closing)
@@ -144,9 +146,11 @@ static void check_text(const struct arrival_look *b, const struct arrival_look *
     ORACLE(arrival_text, (int32_t)(l->rcv_nxt - end) >= 0, "RCV.NXT from %u to %u, %u is due",
            b->rcv_nxt, l->rcv_nxt, end);
     if (fin && fits)
-        ORACLE(arrival_fin, l->rcv_nxt == end && l->state != RS_ESTABLISHED &&
-                                l->state != RS_FIN_WAIT_1 && l->state != RS_FIN_WAIT_2,
-               "a FIN leaves %s with RCV.NXT %u, %u is due", rs_state_name(l->state), l->rcv_nxt, end);
+        ORACLE(arrival_fin,
+               l->rcv_nxt == end && l->state != RS_ESTABLISHED && l->state != RS_FIN_WAIT_1 &&
+                   l->state != RS_FIN_WAIT_2,
+               "a FIN leaves %s with RCV.NXT %u, %u is due", rs_state_name(l->state), l->rcv_nxt,
+               end);
 }
 
 static void check_synchronized(const struct arrival_look *b, const struct arrival_look *l,
@@ -186,8 +190,8 @@ void arrival_check(const struct arrival_look *b, const struct arrival_look *l,
         (b->state == RS_LISTEN && seg->flags & TCP_ACK && !(seg->flags & TCP_RST)))
         check_reset(seg, a);
     else if (b->state == RS_LISTEN && seg->flags & TCP_RST)
-        ORACLE(arrival_rst, a->n == 0 && l->state == RS_LISTEN, "a RST in LISTEN: %u answers, %s", a->n,
-               rs_state_name(l->state));
+        ORACLE(arrival_rst, a->n == 0 && l->state == RS_LISTEN, "a RST in LISTEN: %u answers, %s",
+               a->n, rs_state_name(l->state));
     else if (b->exists && b->state >= RS_SYN_RECEIVED)
         check_synchronized(b, l, seg, reason, a);
 }

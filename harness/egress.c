@@ -33,8 +33,8 @@ void stream_fill(uint8_t *to, uint32_t at, size_t len)
     }
 }
 
-void egress_init(struct egress *e, const struct rs_endpoint *local, const struct rs_endpoint *remote,
-                 uint32_t irs, uint16_t mtu)
+void egress_init(struct egress *e, const struct rs_endpoint *local,
+                 const struct rs_endpoint *remote, uint32_t irs, uint16_t mtu)
 {
     uint32_t words = (e->got_end + 63) / 64;
 
@@ -197,7 +197,8 @@ static void check_ack(struct egress *e, const struct tcp_seg *seg)
     if (!e->acked)
         at = seg->ack - 1; /* the SYN's own number */
     else
-        ORACLE(egress_ack_back, seq_ge(seg->ack, e->rcv_nxt), "from %u to %u", e->rcv_nxt, seg->ack);
+        ORACLE(egress_ack_back, seq_ge(seg->ack, e->rcv_nxt), "from %u to %u", e->rcv_nxt,
+               seg->ack);
     for (; at != seg->ack && at - e->irs < EGRESS_SPAN; at++) {
         uint32_t bit = at - e->irs;
         ORACLE(egress_ack_ahead, e->got[bit / 64] >> bit % 64 & 1, "%u acknowledged, %u never came",
@@ -242,10 +243,11 @@ static void check_numbers(struct egress *e, const struct tcp_seg *seg)
 
     ORACLE(egress_gap, seq_le(seg->seq, e->snd_nxt), "%u sent, %u is next", seg->seq, e->snd_nxt);
     if (e->fin_sent)
-        ORACLE(egress_after_fin, seq_le(end, e->fin_seq + 1), "%u sent, the FIN is %u", end, e->fin_seq);
+        ORACLE(egress_after_fin, seq_le(end, e->fin_seq + 1), "%u sent, the FIN is %u", end,
+               e->fin_seq);
     if (len > 0 && !(seg->flags & TCP_SYN) && e->edge_known)
-        ORACLE(egress_in_window, seq_le(end, e->max_edge + 1), "up to %u, the window ends at %u", end,
-               e->max_edge);
+        ORACLE(egress_in_window, seq_le(end, e->max_edge + 1), "up to %u, the window ends at %u",
+               end, e->max_edge);
     ORACLE(egress_mss, seg->text_len == 0 || seg->text_len + seg->opt_len <= e->mss,
            "%u octets of text and %u of options, MSS %u", seg->text_len, seg->opt_len, e->mss);
     check_text(e, seg);
@@ -265,7 +267,8 @@ void egress_out(struct egress *e, const uint8_t *p, size_t len)
 
     if (!egress_form(p, len, &e->local.addr, e->mtu, &ip, &seg))
         return;
-    ORACLE(egress_rst_for_rst, !(e->rst_in && !e->other_in && seg.flags & TCP_RST), "RST in answer to a RST");
+    ORACLE(egress_rst_for_rst, !(e->rst_in && !e->other_in && seg.flags & TCP_RST),
+           "RST in answer to a RST");
     if (seg.src_port != e->local.port || seg.dst_port != e->remote.port ||
         !rs_addr_eq(&ip.dst, &e->remote.addr) || seg.flags & TCP_RST)
         return;

@@ -22,7 +22,8 @@ static void check_option(const struct tcp_option *opt, const struct tcp_seg *seg
     if (opt->kind == OPT_WSCALE)
         ORACLE(egress_options, opt->u.shift <= 14, "window scale %u", opt->u.shift);
     if (opt->kind == OPT_SACK)
-        ORACLE(egress_options, !syn && opt->u.sack.n > 0, "%u SACK blocks, SYN %d", opt->u.sack.n, syn);
+        ORACLE(egress_options, !syn && opt->u.sack.n > 0, "%u SACK blocks, SYN %d", opt->u.sack.n,
+               syn);
 }
 
 static void check_options(const struct tcp_seg *seg)

@@ -56,7 +56,8 @@ static void establish(void)
 {
     egress_init(&view, &local, &remote, IRS, MTU);
     in(&view, &(struct tcp_seg){ .seq = IRS, .flags = TCP_SYN, .wnd = 1000 });
-    out(&view, &(struct tcp_seg){ .seq = ISS, .ack = IRS + 1, .flags = TCP_SYN | TCP_ACK, .wnd = 500 });
+    out(&view,
+        &(struct tcp_seg) { .seq = ISS, .ack = IRS + 1, .flags = TCP_SYN | TCP_ACK, .wnd = 500 });
     in(&view, &(struct tcp_seg){ .seq = IRS + 1, .ack = ISS + 1, .flags = TCP_ACK, .wnd = 1000 });
     egress_event(&view);
 }
@@ -200,7 +201,8 @@ static void flags_that_never_go_together_are_seen(void **state)
 {
     (void)state;
     establish();
-    expect_broken(ORACLE_egress_flags, &(struct tcp_seg){ .seq = ISS + 1, .flags = TCP_RST | TCP_FIN });
+    expect_broken(ORACLE_egress_flags,
+                  &(struct tcp_seg) { .seq = ISS + 1, .flags = TCP_RST | TCP_FIN });
     expect_broken(ORACLE_egress_ack_bit, &(struct tcp_seg){ .seq = ISS + 1, .flags = TCP_FIN });
 }
 

@@ -134,7 +134,8 @@ static void encode_more(struct wcur *w, const struct sc_packet *packet, unsigned
     if (more & MORE_CUT)
         wcur_u16(w, seg->cut);
     if (more & MORE_RESERVED)
-        wcur_u8(w, (uint8_t)((seg->flags >> 8 & 15) << 4 | (seg->has_ecn ? 4 | (seg->ecn & 3) : 0)));
+        wcur_u8(w,
+                (uint8_t)((seg->flags >> 8 & 15) << 4 | (seg->has_ecn ? 4 | (seg->ecn & 3) : 0)));
     if (more & MORE_PORTS) {
         wcur_u16(w, packet->src_port);
         wcur_u16(w, packet->dst_port);
@@ -157,7 +158,8 @@ static void encode_text(struct wcur *w, const struct sc_segment *seg)
 static void encode_segment(struct wcur *w, const struct sc_packet *packet)
 {
     const struct sc_segment *seg = &packet->seg;
-    bool ack_usual = seg->flags & TCP_ACK ? num_is(seg->ack, SC_SND_NXT) : num_is(seg->ack, SC_NONE);
+    bool ack_usual =
+        seg->flags & TCP_ACK ? num_is(seg->ack, SC_SND_NXT) : num_is(seg->ack, SC_NONE);
     unsigned more = more_of(packet);
     unsigned arg = 0;
 

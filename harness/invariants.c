@@ -95,8 +95,8 @@ static void check_receive(const struct invariants *v, const struct rs_host *h, c
     ORACLE(receive_buffer, recvq_readable(q) <= q->chain.len, "%u octets readable, %u stored",
            recvq_readable(q), q->chain.len);
     ORACLE(receive_buffer, q->chain.len <= v->rcv_buf, "%u octets of %u", q->chain.len, v->rcv_buf);
-    ORACLE(receive_window, seq_ge(t->rcv_adv, q->nxt), "right edge %u behind RCV.NXT %u", t->rcv_adv,
-           q->nxt);
+    ORACLE(receive_window, seq_ge(t->rcv_adv, q->nxt), "right edge %u behind RCV.NXT %u",
+           t->rcv_adv, q->nxt);
     ORACLE(receive_window, t->rcv_adv - q->user <= v->rcv_buf + 1,
            "%u octets offered beyond the user's, RCV.BUFF %u", t->rcv_adv - q->user, v->rcv_buf);
     check_reassembly(h, t);
@@ -132,11 +132,12 @@ static void check_armed(const struct rs_host *h, const struct tcb *t)
     const bool unsent = synchronized(t) && seq_lt(t->snd_nxt, sendq_end(t));
     const bool owes = synchronized(t) && t->last_ack_sent != rcv_nxt(t);
 
-    ORACLE(retransmit_armed, t->snd_una == t->snd_nxt || resends, "SND.UNA %u SND.NXT %u", t->snd_una,
-           t->snd_nxt);
+    ORACLE(retransmit_armed, t->snd_una == t->snd_nxt || resends, "SND.UNA %u SND.NXT %u",
+           t->snd_una, t->snd_nxt);
     ORACLE(persist_armed, !unsent || resends, "%u octets wait, SND.WND %u",
            sendq_end(t) - t->snd_nxt, t->snd_wnd);
-    ORACLE(time_wait_armed, t->state != RS_TIME_WAIT || runs(t, RS_TIMER_TIME_WAIT), "2 MSL is off");
+    ORACLE(time_wait_armed, t->state != RS_TIME_WAIT || runs(t, RS_TIMER_TIME_WAIT),
+           "2 MSL is off");
     ORACLE(ack_armed, !owes || runs(t, RS_TIMER_DELAYED_ACK) || h->ready_head != TCB_NONE,
            "RCV.NXT %u, last acknowledged %u", rcv_nxt(t), t->last_ack_sent);
 }
@@ -167,12 +168,13 @@ static void check_past(struct invariants *v, const struct tcb *t)
     const bool same = p->seen && p->generation == t->generation && p->iss == t->iss;
 
     if (same && p->state >= RS_SYN_SENT && has_numbers(t))
-        ORACLE(send_una_back, seq_ge(t->snd_una, p->snd_una), "from %u to %u", p->snd_una, t->snd_una);
+        ORACLE(send_una_back, seq_ge(t->snd_una, p->snd_una), "from %u to %u", p->snd_una,
+               t->snd_una);
     if (same && p->state >= RS_SYN_RECEIVED && p->irs == t->irs && t->state >= RS_SYN_RECEIVED) {
         ORACLE(receive_next_back, seq_ge(rcv_nxt(t), p->rcv_nxt), "from %u to %u", p->rcv_nxt,
                rcv_nxt(t));
-        ORACLE(receive_window, seq_ge(t->rcv_adv, p->rcv_adv), "right edge from %u to %u", p->rcv_adv,
-               t->rcv_adv);
+        ORACLE(receive_window, seq_ge(t->rcv_adv, p->rcv_adv), "right edge from %u to %u",
+               p->rcv_adv, t->rcv_adv);
     }
     *p = (struct invariants_past){
         .generation = t->generation, .seen = true, .state = t->state, .iss = t->iss, .irs = t->irs,
@@ -225,7 +227,8 @@ enum rs_state invariants_state(const struct rs_host *h, uint16_t local_port, uin
     return state;
 }
 
-bool invariants_between(const struct rs_host *h, int conn, uint16_t local_port, uint16_t remote_port)
+bool invariants_between(const struct rs_host *h, int conn, uint16_t local_port,
+                        uint16_t remote_port)
 {
     const uint32_t index = (uint32_t)conn & 0xfffff;
 

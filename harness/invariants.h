@@ -39,7 +39,8 @@ void invariants_check_empty(const struct rs_host *);
 /* The state in which a segment for these ports would arrive. */
 enum rs_state invariants_state(const struct rs_host *, uint16_t local_port, uint16_t remote_port);
 /* Whether a handle is, or until this moment was, that of the connection between these ports. */
-bool invariants_between(const struct rs_host *, int conn, uint16_t local_port, uint16_t remote_port);
+bool invariants_between(const struct rs_host *, int conn, uint16_t local_port,
+                        uint16_t remote_port);
 /* TCBs in use, those that a user has yet to let go of included. */
 unsigned invariants_count(const struct rs_host *);
 /* A hash of what a refused segment must leave alone: for each TCB its state, numbers, queues and

@@ -130,11 +130,13 @@ void invariants_table(const struct rs_host *h)
     for (uint32_t i = 0; i < h->tcb_fresh; i++) {
         const struct tcb *t = &h->tcb[i];
         hashed += t->in_use && t->hashed;
-        ORACLE(connection_count, !t->in_use || !t->stays || t->listener.backlog == children_of(h, t),
+        ORACLE(connection_count,
+               !t->in_use || !t->stays || t->listener.backlog == children_of(h, t),
                "backlog %u, %u connections", t->listener.backlog, children_of(h, t));
     }
     for (uint32_t b = 0; b < h->cfg.demux_buckets; b++)
         for (uint32_t i = h->bucket[b]; i != TCB_NONE && found <= hashed; i = h->tcb[i].hash_next)
             found++;
-    ORACLE(connection_count, found == hashed, "%u connections are found, %u should be", found, hashed);
+    ORACLE(connection_count, found == hashed, "%u connections are found, %u should be", found,
+           hashed);
 }

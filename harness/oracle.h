@@ -45,7 +45,7 @@
     X(reassembly_order, "RFC 9293 s3.10.7.4", "held text is sorted, apart and after RCV.NXT")      \
     X(retransmit_armed, "RFC 6298 s5.1", "something outstanding has a timer that runs")            \
     X(persist_armed, "RFC 9293 MUST-35", "text held by a zero window has a timer that runs")       \
-    X(ack_armed, "RFC 9293 MUST-40", "an ACK that is owed and not sent has a timer that runs")      \
+    X(ack_armed, "RFC 9293 MUST-40", "an ACK that is owed has a timer that runs")                  \
     X(time_wait_armed, "RFC 9293 MUST-13", "TIME-WAIT ends by its 2 MSL timer")                    \
     X(timer_bound, "RFC 6298 s5.5", "no timer is further off than its rule allows")                \
     X(deadline_late, "refstack.h", "the host's deadline is no later than its earliest timer")      \
@@ -58,14 +58,14 @@
 
 #define ORACLES_CONN(X)                                                                            \
     X(refused_unchanged, "RFC 9293 s3.10.7", "a refused segment changes nothing but counters")     \
-    X(arrival_reset, "RFC 9293 s3.5.2", "what belongs to no connection is answered by the right RST") \
-    X(arrival_window, "RFC 9293 s3.10.7.4 first", "text outside the window is answered, a RST is not") \
+    X(arrival_reset, "RFC 9293 s3.5.2", "what belongs to no connection is answered by RST")        \
+    X(arrival_window, "RFC 9293 s3.10.7.4 1", "text outside the window is answered, a RST is not") \
     X(arrival_rst, "RFC 5961 s3.2", "a RST at RCV.NXT ends the connection, and no other does")     \
     X(arrival_syn, "RFC 5961 s4.2", "a SYN ends no synchronized connection")                       \
-    X(arrival_ack, "RFC 9293 s3.10.7.4 fifth", "SND.UNA follows an acceptable acknowledgment")     \
-    X(arrival_wnd, "RFC 9293 s3.10.7.4 fifth", "SND.WND follows the newest segment and no older")  \
-    X(arrival_text, "RFC 9293 s3.10.7.4 seventh", "text in order and in the window is taken")      \
-    X(arrival_fin, "RFC 9293 s3.10.7.4 eighth", "a FIN in order is counted and changes the state") \
+    X(arrival_ack, "RFC 9293 s3.10.7.4 5", "SND.UNA follows an acceptable acknowledgment")         \
+    X(arrival_wnd, "RFC 9293 s3.10.7.4 5", "SND.WND follows the newest segment and no older")      \
+    X(arrival_text, "RFC 9293 s3.10.7.4 7", "text in order and in the window is taken")            \
+    X(arrival_fin, "RFC 9293 s3.10.7.4 8", "a FIN in order is counted and changes the state")      \
     X(other_unchanged, "RFC 9293 s3.10.7", "a segment changes its own connection only")            \
     X(output_bounded, "RFC 9293 s3.8.6", "one event makes a bounded number of segments")           \
     X(work_bounded, "RFC 9293 s3.8", "time passes in a bounded number of steps")                   \
