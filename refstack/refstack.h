@@ -261,6 +261,7 @@ struct rs_status {
     uint32_t urgent_left;       /* urgent octets not yet received by the user (MUST-33) */
     bool urgent;                /* urgent mode: RCV.UP is ahead of what the user has read */
 };
+/* Any connection that rs_each names has one, held by a user or not. */
 int rs_status(struct rs_host *, int conn, struct rs_status *);
 
 /* Changes one connection's configuration; takes effect for what is sent from now on. */

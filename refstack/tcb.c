@@ -13,14 +13,20 @@ int tcb_handle(const struct tcb *t)
     return (int)(t->generation << HANDLE_INDEX_BITS | t->index);
 }
 
-struct tcb *tcb_of_handle(const struct rs_host *h, int conn)
+struct tcb *tcb_any_of_handle(const struct rs_host *h, int conn)
 {
     const uint32_t index = (uint32_t)conn & ((1u << HANDLE_INDEX_BITS) - 1);
 
     if (conn < 0 || index >= h->tcb_fresh)
         return NULL;
     struct tcb *t = &h->tcb[index];
-    return t->in_use && t->user && tcb_handle(t) == conn ? t : NULL;
+    return t->in_use && tcb_handle(t) == conn ? t : NULL;
+}
+
+struct tcb *tcb_of_handle(const struct rs_host *h, int conn)
+{
+    struct tcb *t = tcb_any_of_handle(h, conn);
+    return t && t->user ? t : NULL;
 }
 
 static uint32_t bucket_of(const struct rs_host *h, const struct rs_endpoint *local,

@@ -202,7 +202,9 @@ struct tcb *tcb_find_listener(struct rs_host *, const struct rs_endpoint *local,
 void tcb_rehash(struct rs_host *, struct tcb *, const struct rs_endpoint *local,
                 const struct rs_endpoint *remote);
 void tcb_unhash(struct rs_host *, struct tcb *);
+/* A connection that a user holds; and any one, held or not. */
 struct tcb *tcb_of_handle(const struct rs_host *, int conn);
+struct tcb *tcb_any_of_handle(const struct rs_host *, int conn);
 int tcb_handle(const struct tcb *);
 void tcb_ready(struct rs_host *, struct tcb *); /* it may have something to send */
 /* Something changed that its user may wait for. */

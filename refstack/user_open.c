@@ -122,7 +122,7 @@ static void status_of_queues(const struct tcb *t, struct rs_status *s)
 
 int rs_status(struct rs_host *h, int conn, struct rs_status *s)
 {
-    struct tcb *t = tcb_of_handle(h, conn);
+    struct tcb *t = tcb_any_of_handle(h, conn);
 
     if (!t)
         return RS_ENOCONN;
