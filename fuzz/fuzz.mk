@@ -33,6 +33,9 @@ define fuzz_variant
 $(BUILD)/$(1)/refstack/%.o: refstack/%.c
 	@mkdir -p $$(@D)
 	$(2) $(FUZZ_CFLAGS) $(3) -c -o $$@ $$<
+$(BUILD)/$(1)/fuzz/bench/fuzz_empty.o: fuzz/bench/fuzz_empty.c
+	@mkdir -p $$(@D)
+	$(2) $(FUZZ_CFLAGS) $(3) -c -o $$@ $$<
 $(BUILD)/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
 	$(4) $(FUZZ_CFLAGS) -c -o $$@ $$<
@@ -47,7 +50,7 @@ $(BUILD)/$(1)/fuzz_empty: $(BUILD)/$(1)/fuzz/bench/fuzz_empty.o $(6)
 	$(2) -g $(3) $(5) -o $$@ $$^
 .PHONY: fuzz-$(1)
 fuzz-$(1): $(FUZZ_TARGETS:%=$(BUILD)/$(1)/%)
--include $(patsubst %.c,$(BUILD)/$(1)/%.d,$(FUZZ_LIB_SRC) $(FUZZ_TARGETS:%=fuzz/%.c))
+-include $(wildcard $(BUILD)/$(1)/*/*.d $(BUILD)/$(1)/*/bench/*.d)
 endef
 
 .SECONDARY:
