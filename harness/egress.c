@@ -90,10 +90,11 @@ static void mark(struct egress *e, uint32_t seq, uint32_t len)
         e->got[at / 64] |= (uint64_t)1 << at % 64;
 }
 
-static void peer_syn(struct egress *e, const struct tcp_opts *o)
+static void peer_syn(struct egress *e, const struct tcp_opts *o, uint32_t wnd)
 {
     uint32_t mss = o->has_mss ? o->mss : DEFAULT_MSS;
 
+    e->max_wnd = wnd > e->max_wnd ? wnd : e->max_wnd;
     mss = mss < LEAST_MSS ? LEAST_MSS : mss;
     e->mss = e->mss > mss ? e->mss : mss;
     if (o->has_wscale) {
@@ -138,7 +139,7 @@ static void peer_segment(struct egress *e, const struct tcp_seg *seg)
     if (seq_le(seg->seq, e->rcv_edge) && seq_gt(seg->seq + len, e->peer_nxt))
         e->peer_nxt = seq_gt(seg->seq + len, e->rcv_edge + 1) ? e->peer_nxt : seg->seq + len;
     if (seg->flags & TCP_SYN)
-        peer_syn(e, &o);
+        peer_syn(e, &o, seg->wnd);
     if (seg->flags & TCP_ACK)
         peer_window(e, seg);
 }
