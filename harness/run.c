@@ -12,6 +12,7 @@
 
 enum { MAX_STEPS_AT_ONE_TIME = 4096 };
 #define RUN_LONGEST (UINT64_C(86400) * RS_SEC) /* how long `*` waits for a segment */
+#define RUN_LONGEST_REAL (UINT64_C(10) * RS_SEC)
 
 /* ---- Verdicts --------------------------------------------------------------------------- */
 
@@ -65,8 +66,10 @@ static void keep_sent(struct run *r, size_t len)
         abort();
     }
     memcpy(copy, r->buf, len);
-    r->sent[r->n_sent++] = (struct run_sent){ r->now - r->begun, copy, len };
-    run_record_packet(r, true, copy, len, r->now - r->begun);
+    const uint64_t at = r->ops->sent_at ? r->ops->sent_at(r->sut) : r->now;
+    const uint64_t us = at > r->begun ? at - r->begun : 0;
+    r->sent[r->n_sent++] = (struct run_sent){ us, copy, len };
+    run_record_packet(r, true, copy, len, us);
 }
 
 void run_pull(struct run *r)
@@ -121,7 +124,7 @@ void run_advance(struct run *r, uint64_t to, bool stop_at_output)
         if (idle == MAX_STEPS_AT_ONE_TIME)
             run_end(r, VERDICT_FAIL, "deadline: expected it to move on, got the same moment again "
                                      "and again");
-        r->now = at;
+        r->now = r->ops->wait ? run_sleep(r, at) : at;
     }
 }
 
@@ -151,8 +154,9 @@ static void meet(struct run *r, const struct sc_event *ev)
     if (rel || ev->at.kind == SC_T_ABS_RANGE)
         to = (rel ? r->base : 0) + ev->at.to;
     if (ev->at.kind == SC_T_ANY)
-        to = r->base + RUN_LONGEST;
-    run_advance(r, to + r->tolerance, true);
+        to = r->base + (r->ops->wait ? RUN_LONGEST_REAL : RUN_LONGEST);
+    const uint64_t slack = run_slack(r, to);
+    run_advance(r, to + slack, true);
     if (r->over)
         return;
     if (r->sent_at == r->n_sent) {
@@ -160,7 +164,7 @@ static void meet(struct run *r, const struct sc_event *ev)
         return;
     }
     const uint64_t came = r->sent[r->sent_at].us;
-    const bool late = came > to + r->tolerance, early = came + r->tolerance < from;
+    const bool late = came > to + slack, early = came + r->tolerance < from;
     r->base = ev->at.kind == SC_T_REL || ev->at.kind == SC_T_ABS ? from : came;
     run_expect(r, ev);
     if ((early || late) && !r->over && ev->at.kind != SC_T_ANY)
@@ -231,6 +235,7 @@ static void run_event(struct run *r, const struct sc_event *ev)
         run_advance(r, at, false);
     if (r->over)
         return;
+    run_put_back(r, at);
     r->base = at;
     switch ((enum sc_kind)ev->kind) {
     case SC_PACKET:
@@ -277,6 +282,11 @@ static void run_all(struct run *r)
 {
     char why[256] = "";
     run_configure(r);
+    const uint64_t least = run_least(r->script);
+    if (r->ops->wait && r->opt->real_limit && least > r->opt->real_limit)
+        run_end(r, VERDICT_UNSUPPORTED, "time: it takes %" PRIu64 " s or more, in real time on %s; "
+                                        "%" PRIu64 " s are allowed (--timeout)",
+                least / 1000000, r->ops->name, r->opt->real_limit / 1000000);
     if (r->over)
         return;
     r->sut = r->ops->create(&r->config, r->now, why, sizeof(why));

@@ -164,6 +164,7 @@ static void do_close(struct run *r, const struct sc_call *c, struct outcome *o)
 {
     int fd = call_fd(c);
     o->value = r->ops->close ? r->ops->close(r->sut, call_live_fd(r, c), r->now) : -ENOSYS;
+    o->again = o->value == -EAGAIN; /* it lingers */
     if (o->value != 0 || fd < 0)
         return;
     r->live_fd[fd] = -1;
@@ -397,12 +398,14 @@ void run_call(struct run *r, const struct sc_event *ev)
         return;
     }
     r->pending = (struct run_pending){ .begin = r->now - r->begun, .wake = RS_NEVER };
+    const int fd = call_fd(c);
+    const bool waits = !(fd >= 0 && r->nonblocking[fd]) && !expects_to_block(c);
+    if (r->ops->may_block)
+        r->ops->may_block(r->sut, waits);
     if (!attempt(r, ev, &o)) {
         free(o.data);
         return;
     }
-    const int fd = call_fd(c);
-    const bool waits = !(fd >= 0 && r->nonblocking[fd]) && !expects_to_block(c);
     if (o.again && waits) {
         r->pending.ev = ev;
         r->pending.connecting = !strcmp(c->name, "connect");

@@ -5,8 +5,8 @@
 
 #include "harness/run_state.h"
 
-/* packetdrill allows 4 ms by default because its clock is real; ours is not. */
-enum { DEFAULT_TOLERANCE_US = 0 };
+/* packetdrill allows 4 ms by default because its clock is real; ours is so only here and there. */
+enum { VIRTUAL_TOLERANCE_US = 0, REAL_TOLERANCE_US = 4000 };
 
 static void add_setting(struct run *r, const char *name, const char *value)
 {
@@ -90,6 +90,10 @@ static const struct {
 static void sysctl_value(struct run *r, struct sc_arena *a, const char *name, const char *value)
 {
     static const char *const on_off[] = { "off", "on" };
+    if (r->ops->caps & SUT_SYSCTL) {
+        add_setting(r, sc_strdup(a, name, strlen(name)), sc_strdup(a, value, strlen(value)));
+        return;
+    }
     for (size_t i = 0; i < sizeof(sysctls) / sizeof(sysctls[0]); i++) {
         if (strcmp(sysctls[i].name, name) != 0)
             continue;
@@ -155,7 +159,7 @@ static void shell(struct run *r, struct sc_arena *a, const char *text)
 void run_configure(struct run *r)
 {
     const struct sc_event *last = NULL; /* where a refusal by the stack is placed */
-    r->tolerance = DEFAULT_TOLERANCE_US;
+    r->tolerance = r->ops->wait ? REAL_TOLERANCE_US : VIRTUAL_TOLERANCE_US;
     for (size_t i = 0; i < r->script->n_events && !r->over; i++) {
         const struct sc_event *ev = &r->script->event[i];
         r->ev = ev;

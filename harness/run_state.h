@@ -73,6 +73,17 @@ void run_advance(struct run *, uint64_t to, bool stop_at_output);
 /* Takes what the SUT has to send at this moment. */
 void run_pull(struct run *);
 
+/* ---- Real time (run_clock.c) ------------------------------------------------------------ */
+
+/* Sleeps until `at` or until something happens; returns the time it is. */
+uint64_t run_sleep(struct run *, uint64_t at);
+/* The machine may run us late: then the script's clock is put back, so that it stood still. */
+void run_put_back(struct run *, uint64_t at);
+/* How much later than `to` something may come that was due then. */
+uint64_t run_slack(const struct run *, uint64_t to);
+/* Seconds that the script takes at least, in microseconds. */
+uint64_t run_least(const struct script *);
+
 /* ---- Packets (run_packet.c, run_expect.c) ----------------------------------------------- */
 
 void run_inject(struct run *, const struct sc_event *);

@@ -163,7 +163,8 @@ static uint64_t case_seed(const struct suite_options *opt, const struct suite_ca
 static void run_one(const struct suite_case *c, const struct suite_options *opt,
                     struct result_case *trace, struct run_result *res)
 {
-    const struct run_options run = { .seed = case_seed(opt, c), .ip = c->ip, .trace = trace };
+    const struct run_options run = { .seed = case_seed(opt, c), .ip = c->ip, .trace = trace,
+                                     .real_limit = opt->timeout_s * RS_SEC };
     run_script(c->script, opt->ops, &run, res);
 }
 

@@ -17,7 +17,8 @@ enum sut_cap {
     SUT_VIRTUAL_TIME = 1, /* `now` is the only clock the stack has */
     SUT_IP6 = 2,
     SUT_MANY_CONNECTIONS = 4,
-    SUT_STATE = 8 /* it tells the state of its connections */
+    SUT_STATE = 8, /* it tells the state of its connections */
+    SUT_SYSCTL = 16 /* it takes sysctl lines by their own names, as settings */
 };
 
 enum { SUT_NAME_MAX = 32, SUT_SETTINGS_MAX = 32 };
@@ -48,6 +49,15 @@ struct sut_ops {
     void (*input)(void *, const uint8_t *datagram, size_t len, uint64_t now);
     size_t (*output)(void *, uint8_t *buf, size_t cap, uint64_t now);
     uint64_t (*deadline)(void *); /* RS_NEVER: no timer runs */
+
+    /* A stack in real time (without SUT_VIRTUAL_TIME); all three NULL in virtual time.  wait sleeps
+     * until `until` or until there may be something to do, and returns the time it then is;
+     * sent_at is when the datagram that output gave last was sent; after may_block(true) a call
+     * may block on a thread of the adapter's, returns -EAGAIN as long as it does, and gives its
+     * outcome when it is made again. */
+    uint64_t (*wait)(void *, uint64_t until);
+    uint64_t (*sent_at)(void *);
+    void (*may_block)(void *, bool);
 
     /* Sockets.  connect returns -EINPROGRESS first; the end shows in ready and SO_ERROR. */
     int (*socket)(void *);
