@@ -27,7 +27,8 @@ static bool plan_retransmission(const struct rs_host *h, struct tcb *t, struct p
     uint32_t left;
     uint32_t right;
 
-    if (!flight_first_lost(&h->pool, &t->flight, t->snd_una, &left, &right))
+    /* A SYN goes again by syn_due alone: its number stands for no octet of the queue. */
+    if (t->snd_una == t->iss || !flight_first_lost(&h->pool, &t->flight, t->snd_una, &left, &right))
         return false;
     const uint32_t window = room_to(t->snd_una + t->snd_wnd, left);
     if (window == 0 ||
