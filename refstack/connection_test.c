@@ -324,6 +324,64 @@ static void a_small_host_fits_sixteen_kibibytes(void **unused)
     assert_true(rs_host_size(&c) <= 16 * 1024);
 }
 
+/* U-57 with both ends real: one forgets everything in the midst and opens anew. */
+static void two_hosts_recover_when_one_forgets_the_connection(void **unused)
+{
+    struct rs_config c;
+    struct sim s = { .now = RS_SEC };
+    struct rs_status st;
+    const struct rs_endpoint ea = sim_at(SIM_A, 1111);
+    const struct rs_endpoint eb = sim_at(SIM_B, 7);
+
+    (void)unused;
+    rs_config_default(&c);
+    sim_open(&s, &c);
+    const int l = rs_listen(s.host[SIM_B], &eb, s.now);
+    rs_open_active(s.host[SIM_A], &ea, &eb, s.now);
+    sim_settle(&s);
+    const int b = rs_accept(s.host[SIM_B], l, s.now);
+    assert_true(b >= 0);
+    s.now += 10 * RS_SEC;
+    rs_reset(s.host[SIM_A], s.now); /* the crash */
+    const int a = rs_open_active(s.host[SIM_A], &ea, &eb, s.now);
+    sim_run(&s, s.now + 10 * RS_SEC);
+    assert_int_equal(rs_status(s.host[SIM_B], b, &st), 0);
+    assert_int_equal(st.state, RS_CLOSED);
+    assert_int_equal(st.error, RS_ERESET);
+    assert_int_equal(rs_status(s.host[SIM_A], a, &st), 0);
+    assert_int_equal(st.state, RS_ESTABLISHED);
+    assert_true(rs_accept(s.host[SIM_B], l, s.now) >= 0);
+    sim_close(&s);
+}
+
+/* U-59: whatever both do at once, silence follows. */
+static void two_hosts_that_open_and_close_at_once_fall_silent(void **unused)
+{
+    struct rs_config c;
+    struct sim s = { .now = RS_SEC };
+    const struct rs_endpoint ea = sim_at(SIM_A, 1111);
+    const struct rs_endpoint eb = sim_at(SIM_B, 7);
+    int conn[2];
+
+    (void)unused;
+    rs_config_default(&c);
+    sim_open(&s, &c);
+    conn[0] = rs_open_active(s.host[SIM_A], &ea, &eb, s.now);
+    conn[1] = rs_open_active(s.host[SIM_B], &eb, &ea, s.now);
+    for (int i = 0; i < 2; i++) {
+        rs_send(s.host[i], conn[i], "hello", 5, RS_PUSH, s.now);
+        /* Closed before the handshake is over where that is possible. */
+        sim_settle(&s);
+        rs_close(s.host[i], conn[i], s.now);
+    }
+    sim_settle(&s);
+    assert_true(s.frames[0] + s.frames[1] < 20);
+    sim_run(&s, s.now + 3600 * RS_SEC);
+    assert_true(s.frames[0] + s.frames[1] < 24);
+    assert_true(rs_deadline(s.host[0]) == RS_NEVER && rs_deadline(s.host[1]) == RS_NEVER);
+    sim_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +397,8 @@ int main(void)
         cmocka_unit_test(a_closed_port_refuses),
         cmocka_unit_test(an_aborted_connection_resets_the_peer),
         cmocka_unit_test(a_small_host_fits_sixteen_kibibytes),
+        cmocka_unit_test(two_hosts_recover_when_one_forgets_the_connection),
+        cmocka_unit_test(two_hosts_that_open_and_close_at_once_fall_silent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

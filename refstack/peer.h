@@ -29,6 +29,7 @@ static struct peer {
     rs_time now;
     int conn;
     uint32_t host_iss;
+    uint16_t port;      /* it speaks from */
     uint16_t wnd;       /* that the peer offers */
     uint16_t up;        /* urgent pointer of what it says */
     uint8_t opt[TCP_OPT_MAX];
@@ -63,7 +64,7 @@ static inline void peer_up(const struct rs_config *c)
     const size_t size = rs_host_size(c);
 
     peer_down();
-    p = (struct peer){ .cfg = *c, .now = RS_SEC, .conn = -1, .wnd = 4096 };
+    p = (struct peer){ .cfg = *c, .now = RS_SEC, .conn = -1, .port = PEER_PORT, .wnd = 4096 };
     p.host = rs_init(malloc(size), size, c, p.now);
     assert_non_null(p.host);
 }
@@ -78,7 +79,7 @@ static inline void plain_up(void)
 
 static inline struct rs_endpoint the_peer(void)
 {
-    return (struct rs_endpoint){ .addr = rs_ip4(192, 0, 2, 2), .port = PEER_PORT };
+    return (struct rs_endpoint){ .addr = rs_ip4(192, 0, 2, 2), .port = p.port };
 }
 
 static inline void passive_open(void)
@@ -129,7 +130,7 @@ static inline void say(const char *flags, uint32_t seq, uint32_t ack, uint32_t l
     uint8_t text[1500];
     const struct rs_endpoint peer = the_peer();
     const struct tcp_seg seg = {
-        .src_port = PEER_PORT,
+        .src_port = p.port,
         .dst_port = HOST_PORT,
         .seq = PEER_ISS + seq,
         .ack = p.host_iss + ack,
@@ -163,7 +164,7 @@ static inline void say_icmp(uint8_t type, uint8_t code, uint32_t seq)
 
     ip4_emit_sum(&ip, quoted, sizeof quoted);
     wcur_u16(&w, HOST_PORT);
-    wcur_u16(&w, PEER_PORT);
+    wcur_u16(&w, p.port);
     wcur_u32(&w, p.host_iss + seq);
     put_datagram(IP_PROTO_ICMP,
                  icmp_emit_sum(&m, p.frame + IP4_HEADER, sizeof p.frame - IP4_HEADER));
