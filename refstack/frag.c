@@ -120,19 +120,20 @@ static uint32_t pages_held(const struct rs_host *h, unsigned i)
     return 1 + pages_of(h, q->head.len) + pages_of(h, q->data.len);
 }
 
+static uint32_t pages_wanted(const struct rs_host *h, uint32_t octets)
+{
+    return 1 + pages_of(h, HEAD_MAX) + pages_of(h, octets);
+}
+
 /* Makes room for the i-th queue to hold so many octets of data, at the price of older ones; returns
- * where the queue stands then, or FRAG_QUEUES when it may not grow so far. */
+ * where the queue stands then. */
 static unsigned make_room(struct rs_host *h, unsigned i, uint32_t octets)
 {
-    const uint32_t share = h->pool.n / POOL_SHARE;
-
-    if (1 + pages_of(h, HEAD_MAX) + pages_of(h, octets) > share)
-        return FRAG_QUEUES;
     for (;;) {
         uint32_t others = 0;
         for (unsigned k = 0; k < h->n_frag; k++)
             others += k == i ? 0 : pages_held(h, k);
-        if (others + 1 + pages_of(h, HEAD_MAX) + pages_of(h, octets) <= share)
+        if (others + pages_wanted(h, octets) <= h->pool.n / POOL_SHARE)
             return i;
         const unsigned oldest = i == 0 ? 1 : 0;
         drop(h, oldest);
@@ -281,16 +282,16 @@ enum rs_reason frag_input(struct rs_host *h, const struct fragment *f)
     /* RFC 791 has every piece but the last a multiple of eight octets; an empty one is no piece. */
     if (f->len == 0 || f->off + f->len > UINT16_MAX || (f->more && f->len % 8 != 0))
         return RS_REASON_IP_FRAGMENT;
+    const uint32_t end = f->off + (uint32_t)f->len;
+    if (pages_wanted(h, end) > h->pool.n / POOL_SHARE)
+        return RS_REASON_IP_FRAGMENT;
     unsigned i = find(h, f);
     if (i == h->n_frag)
         i = start(h, f);
     if (i == FRAG_QUEUES || queue_at(h, i)->condemned)
         return RS_REASON_IP_FRAGMENT;
-    const uint32_t end = f->off + (uint32_t)f->len;
     const uint32_t held = queue_at(h, i)->data.len;
     const unsigned at = make_room(h, i, end > held ? end : held);
-    if (at == FRAG_QUEUES)
-        return condemn(h, queue_at(h, i));
     const enum rs_reason r = store(h, queue_at(h, at), f);
     const struct frag_queue *q = queue_at(h, at);
     if (!q->condemned && q->total && q->have == q->total)

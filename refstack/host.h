@@ -132,8 +132,9 @@ void ip6_input(struct rs_host *, const uint8_t *p, size_t len, enum ip_from);
 /* Whether a datagram from the wire may carry these addresses. */
 enum rs_reason ip_judge_addresses(const struct rs_host *, const struct rs_addr *src,
                                   const struct rs_addr *dst, enum ip_from);
-/* The upper layer's protocol and where it begins, whatever the extension headers say; false when
- * the octets end before it.  For ICMP errors, which have to know what they would answer. */
+/* The upper layer's protocol and where it begins, whatever the extension headers say: at the end in
+ * a later fragment.  False when the octets end before it.  For ICMP errors, which have to know what
+ * they would answer. */
 bool ip6_upper(const uint8_t *p, size_t len, uint8_t *proto, size_t *at);
 /* Octets of the header that ip_emit_header writes. */
 size_t ip_header_len(const struct rs_addr *dst);

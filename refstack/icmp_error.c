@@ -37,7 +37,7 @@ static bool is_icmp6_error(const struct datagram *d)
 
 /* RFC 1122 section 3.2.2, RFC 4443 section 2.4 (e): nothing about an error, nor to what is not one
  * host's; about what went to a group only that its path is too narrow or an option not understood.
- * Later fragments never come this far. */
+ * Later fragments of IPv4 never come this far. */
 static bool may_send(const struct rs_host *h, const struct datagram *d, uint8_t type, uint8_t code)
 {
     if (!ip_is_local(h, &d->src) && !ip_is_unicast(h, &d->src))

@@ -223,11 +223,13 @@ bool ip6_upper(const uint8_t *p, size_t len, uint8_t *proto, size_t *at)
         if (*proto == IP6_FRAGMENT) {
             if (ip6_frag_parse(&f, p + *at, len - *at) != WIRE_OK)
                 return false;
-            /* A later fragment has no upper-layer header. */
-            if (f.off & IP6_OFFSET)
-                return false;
             *proto = f.next;
             *at += IP6_FRAG_HEADER;
+            /* A later fragment has no upper-layer header. */
+            if (f.off & IP6_OFFSET) {
+                *at = len;
+                return true;
+            }
         } else if (is_extension(*proto)) {
             if (ip6_ext_parse(&e, p + *at, len - *at) != WIRE_OK)
                 return false;
