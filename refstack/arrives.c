@@ -284,7 +284,7 @@ void tcp_input(struct rs_host *h, const struct datagram *ip)
         return;
     }
     /* MUST-3. */
-    if (!BUG(CHECKSUM_IGNORED) &&
+    if (!BUG(CHECKSUM_IGNORED) && !h->csum_done &&
         !tcp_checksum_ok(&ip->src, &ip->dst, ip->payload, ip->len)) {
         judged(h, NULL, &seg, RS_REASON_TCP_BAD_CHECKSUM);
         return;

@@ -192,7 +192,7 @@ void rs_input(struct rs_host *h, const uint8_t *frame, size_t len, rs_time now)
         link_input(h, frame, len);
 }
 
-size_t rs_output(struct rs_host *h, uint8_t *buf, size_t cap, rs_time now)
+static size_t output(struct rs_host *h, uint8_t *buf, size_t cap, rs_time now)
 {
     h->now = now;
     h->looped = 0;
@@ -206,6 +206,22 @@ size_t rs_output(struct rs_host *h, uint8_t *buf, size_t cap, rs_time now)
         if (n > 0)
             return n;
     }
+}
+
+size_t rs_output(struct rs_host *h, uint8_t *buf, size_t cap, rs_time now)
+{
+    h->gather = NULL;
+    return output(h, buf, cap, now);
+}
+
+size_t rs_output_gather(struct rs_host *h, uint8_t *buf, size_t cap, struct rs_piece piece[RS_PIECES],
+                        unsigned *pieces, rs_time now)
+{
+    h->gather = piece;
+    h->gathered = 0;
+    const size_t n = output(h, buf, cap, now);
+    *pieces = h->gathered;
+    return n;
 }
 
 rs_time rs_deadline(const struct rs_host *h)

@@ -91,6 +91,9 @@ struct rs_host {
     uint32_t *bucket;
     uint32_t ready_head, ready_tail;
     uint32_t event_head, event_tail;
+    struct rs_piece *gather; /* where rs_output_gather wants text, or NULL */
+    unsigned gathered;
+    bool csum_done; /* the link vouches for the frame being taken in */
     struct wheel wheel;
 };
 

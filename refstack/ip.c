@@ -39,7 +39,8 @@ size_t ip_emit_header(const struct rs_host *h, const struct rs_addr *src, const 
                       uint8_t proto, uint8_t tos, uint8_t ttl, size_t len, uint8_t *buf,
                       size_t cap)
 {
-    if (ip_header_len(dst) + len > h->cfg.mtu)
+    const size_t most = h->cfg.offload ? UINT16_MAX : h->cfg.mtu; /* the link cuts what is larger */
+    if (ip_header_len(dst) + len > most)
         return 0;
     if (dst->version == 4) {
         const struct ip4_hdr ip = {

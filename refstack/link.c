@@ -8,9 +8,14 @@
  * each other for ever come out as a deadline that never moves rather than as a call that hangs. */
 enum { LOOPS_MAX = 1024 };
 
+static size_t vnet_len(const struct rs_host *h)
+{
+    return h->cfg.offload ? VNET_HEADER : 0;
+}
+
 size_t link_header_len(const struct rs_host *h)
 {
-    return h->cfg.link == RS_LINK_ETHERNET ? ETH_HEADER : 0;
+    return h->cfg.link == RS_LINK_ETHERNET ? vnet_len(h) + ETH_HEADER : 0;
 }
 
 void outq_put(struct rs_host *h, const struct rs_addr *dst, const uint8_t *head, size_t head_len,
@@ -31,7 +36,7 @@ void outq_put(struct rs_host *h, const struct rs_addr *dst, const uint8_t *head,
     q->n++;
 }
 
-void link_input(struct rs_host *h, const uint8_t *frame, size_t len)
+static void ethernet_input(struct rs_host *h, const uint8_t *frame, size_t len)
 {
     struct eth_hdr eth;
 
@@ -51,6 +56,21 @@ void link_input(struct rs_host *h, const uint8_t *frame, size_t len)
         ip6_input(h, p, n, IP_FROM_WIRE);
     else
         judged(h, NULL, NULL, RS_REASON_LINK_NOT_OURS);
+}
+
+/* A frame from this machine's own kernel comes before its checksum is made, or after it was found
+ * right (virtio 1.2 section 5.1.6.4). */
+void link_input(struct rs_host *h, const uint8_t *frame, size_t len)
+{
+    struct vnet_hdr vnet = { .flags = 0 };
+
+    if (h->cfg.offload && vnet_parse(&vnet, frame, len) != WIRE_OK) {
+        judged(h, NULL, NULL, RS_REASON_LINK_TRUNCATED);
+        return;
+    }
+    h->csum_done = (vnet.flags & (VNET_NEEDS_CSUM | VNET_DATA_VALID)) != 0;
+    ethernet_input(h, frame + vnet_len(h), len - vnet_len(h));
+    h->csum_done = false;
 }
 
 /* RFC 2464 section 7. */
@@ -74,12 +94,15 @@ size_t link_finish(struct rs_host *h, const struct rs_addr *dst, uint8_t *buf, s
         group_mac(dst, eth.dst);
     } else {
         const struct rs_addr hop = ip_next_hop(h, dst);
-        const uint8_t *mac = neigh_resolve(h, &hop, buf + ETH_HEADER, len);
+        /* What counts on the link's help cannot wait: it would have to go without. */
+        const bool helped = h->cfg.offload && (buf[0] & VNET_NEEDS_CSUM);
+        const uint8_t *mac =
+            neigh_resolve(h, &hop, buf + link_header_len(h), helped ? 0 : len);
         if (!mac)
             return 0;
         memcpy(eth.dst, mac, 6);
     }
-    return eth_emit(&eth, buf, ETH_HEADER) + len;
+    return vnet_len(h) + eth_emit(&eth, buf + vnet_len(h), ETH_HEADER) + len;
 }
 
 /* One entry out of the queue and into the buffer; its octets, link header not counted. */
@@ -87,7 +110,7 @@ static size_t take(struct rs_host *h, struct rs_addr *dst, uint8_t *buf, size_t 
 {
     struct outq *q = &h->outq;
     struct outq_entry e = q->entry[q->head];
-    const size_t skip = e.dst.version ? link_header_len(h) : 0;
+    const size_t skip = e.dst.version ? link_header_len(h) : vnet_len(h);
     const bool fits = skip + e.chain.len <= cap;
     const size_t n = fits ? e.chain.len : 0;
 
@@ -96,6 +119,7 @@ static size_t take(struct rs_host *h, struct rs_addr *dst, uint8_t *buf, size_t 
     if (fits)
         chain_get(&h->pool, &e.chain, 0, buf + skip, (uint32_t)n, NULL);
     chain_free(&h->pool, &e.chain);
+    memset(buf, 0, fits ? vnet_len(h) : 0);
     *dst = e.dst;
     return n;
 }
@@ -112,13 +136,19 @@ size_t link_output(struct rs_host *h, uint8_t *buf, size_t cap)
         }
         if (n && dst.version)
             n = link_finish(h, &dst, buf, n);
+        else if (n)
+            n += vnet_len(h);
         if (n)
             return n;
     }
-    if (h->cfg.link != RS_LINK_ETHERNET && !h->cfg.dad)
+    if ((h->cfg.link != RS_LINK_ETHERNET && !h->cfg.dad) || cap < vnet_len(h))
         return 0;
-    const size_t n = dad_output(h, buf, cap);
-    return n ? n : neigh_output(h, buf, cap);
+    const size_t vnet = vnet_len(h);
+    size_t n = dad_output(h, buf + vnet, cap - vnet);
+    if (!n)
+        n = neigh_output(h, buf + vnet, cap - vnet);
+    memset(buf, 0, vnet);
+    return n ? vnet + n : 0;
 }
 
 rs_time link_deadline(const struct rs_host *h)

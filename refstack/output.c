@@ -1,5 +1,6 @@
 /* What a connection sends next, RFC 9293 section 3.8, and how it looks on the wire. */
-#include "refstack/cursor.h"
+#include <string.h>
+
 #include "refstack/host.h"
 
 /* A segment to be built: len octets of text from seq, and the flags that take numbers. */
@@ -64,6 +65,17 @@ static bool plan_probe(const struct rs_host *h, struct tcb *t, struct plan *p)
     return p->len || (p->flags & TCP_FIN);
 }
 
+/* Octets of text one frame may carry: a segment's, or with the link's help as many whole segments as
+ * an IP datagram holds.  Urgent pointers differ from segment to segment. */
+static uint32_t most_text(const struct rs_host *h, const struct tcb *t, uint32_t mss)
+{
+    const uint32_t whole = UINT16_MAX - 40u - TCP_HEADER - TCP_OPT_MAX;
+
+    if (!h->cfg.offload || seq_gt(t->snd_up, t->snd_una) || ip_is_local(h, &t->remote.addr))
+        return mss;
+    return whole - whole % mss;
+}
+
 /* Sender silly-window avoidance and Nagle, RFC 9293 sections 3.8.6.2.1 and 3.7.4: n octets of the
  * unsent ones may go now. */
 static bool worth_sending(const struct tcb *t, uint32_t n, uint32_t unsent, uint32_t mss)
@@ -103,8 +115,11 @@ static bool plan_new(struct rs_host *h, struct tcb *t, struct plan *p)
     const uint32_t mss = eff_snd_mss(h, t);
     const uint32_t cwnd = t->rtx_free && t->tlp_out ? mss : congestion_room(h, t);
     const uint32_t room = min_u32(window, cwnd);
-    const uint32_t n = min_u32(min_u32(unsent, mss), room);
+    uint32_t n = min_u32(min_u32(unsent, most_text(h, t, mss)), room);
 
+    /* A tail that would not go by itself does not go behind whole segments either. */
+    if (n > mss && n % mss && !worth_sending(t, n % mss, unsent - (n - n % mss), mss))
+        n -= n % mss;
     *p = (struct plan){ .seq = t->snd_nxt, .len = n, .flags = TCP_ACK };
     /* The FIN takes a number of the window but no room in cwnd. */
     if (t->closing && n == unsent && window > n)
@@ -228,6 +243,63 @@ static uint32_t text_at(const struct tcb *t, uint32_t seq, uint32_t len)
     return late ? at + 1 : at;
 }
 
+/* Control bits and pointers that depend on what the segment carries. */
+static void add_flags(const struct tcb *t, const struct plan *p, bool new_text, struct tcp_seg *seg)
+{
+    if (p->flags & TCP_SYN)
+        return;
+    if (p->len && p->seq + p->len == sendq_end(t) && !BUG(PUSH_MISSING))
+        seg->flags |= TCP_PSH; /* MUST-61 */
+    if (t->ecn_echo)
+        seg->flags |= TCP_ECE;
+    if (t->cwr_due && new_text)
+        seg->flags |= TCP_CWR;
+    if (seq_gt(t->snd_up, t->snd_una) && seq_gt(t->snd_up, p->seq)) {
+        seg->flags |= TCP_URG;
+        /* MUST-62: the octet after the urgent ones. */
+        seg->up = (uint16_t)min_u32(t->snd_up - p->seq - BUG(URGENT_OFF_BY_ONE), 65535);
+    }
+}
+
+/* What the link is to do with text: checksum it, and cut it up when it is more than one segment. */
+static void ask_link(struct rs_host *h, struct tcb *t, uint32_t len, size_t start, size_t head,
+                     uint8_t *buf)
+{
+    const uint32_t mss = eff_snd_mss(h, t);
+    const uint8_t type = t->remote.addr.version == 4 ? VNET_GSO_TCP4 : VNET_GSO_TCP6;
+    struct vnet_hdr v = {
+        .flags = VNET_NEEDS_CSUM,
+        .hdr_len = (uint16_t)(start + head),
+        .csum_start = (uint16_t)start,
+        .csum_offset = 16,
+    };
+
+    if (len > mss) {
+        v.gso_type = t->ecn_on ? type | VNET_GSO_ECN : type;
+        v.gso_size = (uint16_t)mss;
+    }
+    vnet_emit(&v, buf, VNET_HEADER);
+}
+
+/* Puts text behind the header, adding to the checksum; or, with the link's help, says where it is. */
+static void put_text(struct rs_host *h, struct tcb *t, uint32_t seq, uint32_t len, bool helped,
+                     uint8_t *to, uint32_t *sum)
+{
+    const uint32_t at = text_at(t, seq, len);
+    const uint32_t before = *sum;
+
+    if (helped && h->gather) {
+        uint32_t n = len;
+        h->gathered = chain_pieces(&h->pool, &t->sendq, at, &n, h->gather, RS_PIECES);
+    } else {
+        chain_get(&h->pool, &t->sendq, at, to, len, helped ? NULL : sum);
+    }
+    if (BUG(PROBE_STALE_OCTET) && len == 1 && t->snd_wnd == 0 && !helped) {
+        to[0] = ((const uint8_t *)pool_page(&h->pool, t->sendq.tail))[h->pool.octets - 1];
+        *sum = csum_add(before, to, 1);
+    }
+}
+
 static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint8_t *buf,
                     size_t cap)
 {
@@ -243,45 +315,34 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
     const uint32_t text_seq = p->seq + ((p->flags & TCP_SYN) ? 1u : 0u);
     const bool new_text = p->len > 0 && p->seq == t->snd_nxt && !(p->flags & TCP_SYN);
     const uint8_t tos = (uint8_t)((t->cfg->tos & 0xfc) | ecn_mark(t, new_text));
+    const bool helped = h->cfg.offload && p->len > 0 && !ip_is_local(h, &t->remote.addr);
     const size_t link = link_header_len(h);
     const size_t head = TCP_HEADER + seg.opt_len;
     if (cap < link)
         return 0;
-    const size_t ip = ip_emit_header(h, &t->local.addr, &t->remote.addr, IP_PROTO_TCP,
-                                     tos, t->cfg->ttl, head + p->len, buf + link, cap - link);
-    if (!ip || cap < link + ip + head + p->len)
+    const size_t ip = ip_emit_header(h, &t->local.addr, &t->remote.addr, IP_PROTO_TCP, tos,
+                                     t->cfg->ttl, head + p->len, buf + link, cap - link);
+    const size_t text = helped && h->gather ? 0 : p->len; /* octets of it that go into buf */
+    if (!ip || cap < link + ip + head + text)
         return 0;
     seg.doff = (uint8_t)(head / 4);
     if (p->flags & TCP_ACK)
         seg.ack = rcv_nxt(t);
     seg.wnd = rcv_window_field(t, (p->flags & TCP_SYN) != 0);
-    if (p->len && text_seq + p->len == sendq_end(t))
-        seg.flags |= BUG(PUSH_MISSING) ? 0 : TCP_PSH; /* MUST-61 */
-    if (!(p->flags & TCP_SYN)) {
-        if (t->ecn_echo)
-            seg.flags |= TCP_ECE;
-        if (t->cwr_due && new_text)
-            seg.flags |= TCP_CWR;
-    }
-    if (seq_gt(t->snd_up, t->snd_una) && seq_gt(t->snd_up, p->seq) && !(p->flags & TCP_SYN)) {
-        seg.flags |= TCP_URG;
-        /* MUST-62: the octet after the urgent ones. */
-        seg.up = (uint16_t)min_u32(t->snd_up - p->seq - BUG(URGENT_OFF_BY_ONE), 65535);
-    }
+    add_flags(t, p, new_text, &seg);
     uint8_t *tcp = buf + link + ip;
     uint32_t sum = csum_pseudo(&t->local.addr, &t->remote.addr, IP_PROTO_TCP,
                                (uint32_t)head + p->len);
+    memset(buf, 0, h->cfg.offload ? VNET_HEADER : 0);
+    if (helped)
+        ask_link(h, t, p->len, link - VNET_HEADER + ip, head, buf);
     if (p->len)
-        chain_get(&h->pool, &t->sendq, text_at(t, text_seq, p->len), tcp + head, p->len, &sum);
-    if (BUG(PROBE_STALE_OCTET) && p->len == 1 && t->snd_wnd == 0) {
-        tcp[head] = ((const uint8_t *)pool_page(&h->pool, t->sendq.tail))[h->pool.octets - 1];
-        sum = csum_add(csum_pseudo(&t->local.addr, &t->remote.addr, IP_PROTO_TCP,
-                                   (uint32_t)head + 1), tcp + head, 1);
-    }
+        put_text(h, t, text_seq, p->len, helped, tcp + head, &sum);
     tcp_emit(&seg, tcp, head);
-    seg.csum = csum_fold(csum_add(sum, tcp, head));
+    /* The link adds the rest to the pseudo-header's sum. */
+    seg.csum = helped ? (uint16_t)~csum_fold(sum) : csum_fold(csum_add(sum, tcp, head));
     tcp_emit(&seg, tcp, head);
-    return ip + head + p->len;
+    return ip + head + text;
 }
 
 size_t tcp_output(struct rs_host *h, struct tcb *t, uint8_t *buf, size_t cap)

@@ -141,6 +141,27 @@ void chain_get(const struct pool *p, const struct chain *c, uint32_t off, void *
         *sum = csum_add(*sum, to, n);
 }
 
+unsigned chain_pieces(const struct pool *p, const struct chain *c, uint32_t off, uint32_t *n,
+                      struct rs_piece *piece, unsigned max)
+{
+    uint32_t at = c->off + off;
+    uint32_t left = *n < c->len - off ? *n : c->len - off;
+    uint32_t page = page_at(p, c, left ? at >> p->shift : 0);
+    unsigned count = 0;
+
+    *n = 0;
+    while (left > 0 && count < max) {
+        const uint32_t in_page = at & (p->octets - 1);
+        const uint32_t part = left < p->octets - in_page ? left : p->octets - in_page;
+        piece[count++] = (struct rs_piece){ (const uint8_t *)pool_page(p, page) + in_page, part };
+        *n += part;
+        at += part;
+        left -= part;
+        page = p->next[page];
+    }
+    return count;
+}
+
 uint32_t chain_append(struct pool *p, struct chain *c, const void *from, uint32_t len)
 {
     const uint32_t before = c->len;

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "refstack/refstack.h"
+
 #define PAGE_NONE UINT32_MAX
 
 struct pool {
@@ -50,6 +52,10 @@ void chain_put(struct pool *, const struct chain *, uint32_t off, const void *fr
 /* Copies n octets out from offset off, adding them to an Internet checksum when sum is not NULL. */
 void chain_get(const struct pool *, const struct chain *, uint32_t off, void *to, uint32_t n,
                uint32_t *sum);
+/* The octets from off on, at most n, in place: fills up to max pieces, returns how many; *n becomes
+ * the octets they hold. */
+unsigned chain_pieces(const struct pool *, const struct chain *, uint32_t off, uint32_t *n,
+                      struct rs_piece *, unsigned max);
 /* Appends up to len octets; returns how many. */
 uint32_t chain_append(struct pool *, struct chain *, const void *from, uint32_t len);
 /* Drops n octets from the front, giving back the pages that empties. */

@@ -145,7 +145,8 @@ uint32_t recvq_read(struct pool *p, struct recvq *q, void *to, uint32_t cap)
         chain_drop(p, &q->chain, n);
         chain_get(p, &gone, 0, to, n, NULL);
     } else {
-        chain_get(p, &q->chain, 0, to, n, NULL);
+        if (to)
+            chain_get(p, &q->chain, 0, to, n, NULL);
         chain_drop(p, &q->chain, n);
     }
     q->user += n;

@@ -43,7 +43,7 @@ bool recvq_insert(struct pool *, struct recvq *, uint32_t seq, const uint8_t *te
 uint32_t recvq_join(struct pool *, struct recvq *);
 /* Whether all of [seq, seq + len) waits already. */
 bool recvq_holds(const struct pool *, const struct recvq *, uint32_t seq, uint32_t len);
-/* Gives the user up to cap octets. */
+/* Gives the user up to cap octets; with NULL they are just taken off. */
 uint32_t recvq_read(struct pool *, struct recvq *, void *to, uint32_t cap);
 /* The blocks that wait, the most recently grown first; returns how many. */
 unsigned recvq_sack(const struct pool *, const struct recvq *, struct sack_block *to, unsigned max);

@@ -128,6 +128,8 @@ struct rs_config {
     struct rs_net more[RS_MORE_ADDRS]; /* further addresses of either version; version 0: none */
     bool dad; /* RFC 4862 section 5.4; off: IPv6 addresses serve at once */
     uint16_t mtu;           /* octets of IP datagram the link takes */
+    bool offload;           /* with RS_LINK_ETHERNET: a virtio-net header (wire.h) stands before each
+                               frame, and the link checksums TCP and cuts up to 64 KiB of its text */
     uint32_t max_conns;     /* TCBs, listening ones included */
     uint32_t demux_buckets; /* of the connection table; a power of two */
     uint32_t pages;         /* of the shared buffer pool */
@@ -158,6 +160,17 @@ size_t rs_output(struct rs_host *, uint8_t *buf, size_t cap, rs_time now);
 /* The time at which something is to be done: at most the earliest timer, RS_NEVER when none runs.
  * It may be early (nothing fires then), never late. */
 rs_time rs_deadline(const struct rs_host *);
+
+/* Octets of a frame that stand elsewhere than in the buffer. */
+struct rs_piece {
+    const uint8_t *octets;
+    size_t len;
+};
+enum { RS_PIECES = 8 };
+/* As rs_output, but with offload text is not copied: it follows the n octets written to buf as
+ * `*pieces` pieces of the host's own memory, good until the next call that changes the host. */
+size_t rs_output_gather(struct rs_host *, uint8_t *buf, size_t cap, struct rs_piece piece[RS_PIECES],
+                        unsigned *pieces, rs_time now);
 
 /* ---- User calls, RFC 9293 section 3.10 -------------------------------------------------- */
 
@@ -216,6 +229,11 @@ enum rs_send_flag { RS_PUSH = 1, RS_URGENT = 2, RS_MORE = 4 /* more follows: do 
 int rs_send(struct rs_host *, int conn, const void *data, size_t len, unsigned flags, rs_time now);
 /* RECEIVE: returns octets, 0 once the peer's FIN was reached, RS_EAGAIN when there is nothing. */
 int rs_receive(struct rs_host *, int conn, void *buf, size_t cap, rs_time now);
+/* RECEIVE in place: up to n octets that are next, in at most RS_PIECES pieces of the host's own
+ * memory, good until the next call that changes the host; *pieces says how many.  rs_receive with a
+ * NULL buffer then takes them off.  Returns as rs_receive. */
+int rs_peek(struct rs_host *, int conn, struct rs_piece piece[RS_PIECES], unsigned *pieces,
+            rs_time now);
 /* CLOSE: nothing more will be sent; what is queued and a FIN still are.  RECEIVE goes on. */
 int rs_close(struct rs_host *, int conn, rs_time now);
 /* ABORT: RST where the RFC asks for one, queues flushed, state CLOSED, the handle given up. */

@@ -42,6 +42,14 @@ int rs_send(struct rs_host *h, int conn, const void *data, size_t len, unsigned 
     return (int)taken;
 }
 
+/* What RECEIVE says when no octet waits. */
+static int nothing_to_receive(const struct tcb *t)
+{
+    if (t->fin_taken || t->deaf)
+        return 0;
+    return t->state == RS_CLOSED ? ended(t, RS_ECLOSING) : RS_EAGAIN;
+}
+
 int rs_receive(struct rs_host *h, int conn, void *buf, size_t cap, rs_time now)
 {
     struct tcb *t = tcb_of_handle(h, conn);
@@ -57,11 +65,25 @@ int rs_receive(struct rs_host *h, int conn, void *buf, size_t cap, rs_time now)
         window_update(h, t);
         return (int)n;
     }
-    if (t->fin_taken || t->deaf)
-        return 0;
-    if (t->state == RS_CLOSED)
-        return ended(t, RS_ECLOSING);
-    return RS_EAGAIN;
+    return nothing_to_receive(t);
+}
+
+int rs_peek(struct rs_host *h, int conn, struct rs_piece piece[RS_PIECES], unsigned *pieces,
+            rs_time now)
+{
+    struct tcb *t = tcb_of_handle(h, conn);
+
+    h->now = now;
+    *pieces = 0;
+    if (!t)
+        return RS_ENOCONN;
+    if (t->state == RS_LISTEN)
+        return t->stays ? RS_ENOTCONN : RS_EAGAIN;
+    uint32_t n = t->deaf ? 0 : recvq_readable(&t->recvq);
+    if (n == 0)
+        return nothing_to_receive(t);
+    *pieces = chain_pieces(&h->pool, &t->recvq.chain, 0, &n, piece, RS_PIECES);
+    return (int)n;
 }
 
 /* Section 3.10.4, CLOSE, by state. */

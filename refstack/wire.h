@@ -37,6 +37,26 @@ uint16_t csum_fold(uint32_t sum);
 uint32_t csum_pseudo(const struct rs_addr *src, const struct rs_addr *dst, uint8_t proto,
                      uint32_t len);
 
+/* ---- virtio-net header (virtio 1.2 section 5.1.6), little-endian ------------------------- */
+
+enum { VNET_HEADER = 10 };
+enum { VNET_NEEDS_CSUM = 1, VNET_DATA_VALID = 2 };          /* flags */
+enum { VNET_GSO_TCP4 = 1, VNET_GSO_TCP6 = 4, VNET_GSO_ECN = 0x80 }; /* gso_type */
+
+/* What a device that offloads is told of a frame, or tells: the checksum from csum_start on is
+ * still to be filled in at csum_offset, and the text is to be cut into pieces of gso_size. */
+struct vnet_hdr {
+    uint8_t flags;
+    uint8_t gso_type;
+    uint16_t hdr_len;
+    uint16_t gso_size;
+    uint16_t csum_start;
+    uint16_t csum_offset;
+};
+
+enum wire_result vnet_parse(struct vnet_hdr *, const uint8_t *p, size_t len);
+size_t vnet_emit(const struct vnet_hdr *, uint8_t *buf, size_t cap);
+
 /* ---- Ethernet and ARP (RFC 894, RFC 826) ------------------------------------------------ */
 
 enum { ETH_HEADER = 14, ETH_TYPE_IP4 = 0x0800, ETH_TYPE_ARP = 0x0806, ETH_TYPE_IP6 = 0x86dd };
