@@ -61,6 +61,7 @@ $(BENCHES): $(OUT)/%: $(OUT)/%.o $(OUT)/libtcprig.a
 	$(SAY) "link $@"
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
+include harness/harness.mk
 -include fuzz/fuzz.mk
 ifneq ($(filter fuzz,$(MAKECMDGOALS)),)
 ifeq ($(filter $(T),$(FUZZ_TARGETS)),)

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-static const struct sut_ops *const suts[] = { &sut_refstack };
+#include "harness/sut_lwip.h"
+
+static const struct sut_ops *const suts[] = { &sut_refstack, &sut_lwip };
 
 const struct sut_ops *sut_find(const char *name)
 {
