@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "harness/sut_lwip.h"
+#include "harness/sut_linux.h"
 
-static const struct sut_ops *const suts[] = { &sut_refstack, &sut_lwip };
+static const struct sut_ops *const suts[] = { &sut_refstack, &sut_linux, &sut_lwip };
 
 const struct sut_ops *sut_find(const char *name)
 {
