@@ -12,15 +12,18 @@
 struct options {
     struct report_paths paths;
     unsigned every;
+    struct st0_seeds seeds;
 };
 
-enum { KEY_JSON = 256, KEY_JUNIT, KEY_HTML, KEY_EVERY };
+enum { KEY_JSON = 256, KEY_JUNIT, KEY_HTML, KEY_EVERY, KEY_SEEDS };
 
 static const struct argp_option argp_options[] = {
     { "every", KEY_EVERY, "N", 0, "run one cell in N (default: all)", 0 },
     { "html", KEY_HTML, "FILE", 0, "write one self-contained HTML page", 0 },
     { "json", KEY_JSON, "FILE", 0, "write the results as JSON", 0 },
     { "junit", KEY_JUNIT, "FILE", 0, "write JUnit XML", 0 },
+    { "seeds", KEY_SEEDS, "DIR", 0, "write an input of fuzz_conn for each rule met in each state",
+      0 },
     { 0 },
 };
 
@@ -41,6 +44,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     switch (key) {
     case KEY_EVERY:
         o->every = positive(arg, state);
+        return 0;
+    case KEY_SEEDS:
+        o->seeds.dir = arg;
         return 0;
     case KEY_JSON:
         o->paths.json = arg;
@@ -75,7 +81,7 @@ static double seconds_now(void)
 }
 
 static void run_start(struct st0_bench *b, enum st0_start start, bool timestamps,
-                      const struct options *o, struct st0_tally *all, struct result *r)
+                      struct options *o, struct st0_tally *all, struct result *r)
 {
     char name[80];
     struct st0_tally *y = calloc(1, sizeof *y);
@@ -89,6 +95,8 @@ static void run_start(struct st0_bench *b, enum st0_start start, bool timestamps
         return;
     }
     y->out = o->paths.json && !strcmp(o->paths.json, "-") ? NULL : stdout;
+    y->met = o->seeds.dir ? st0_write_seed : NULL;
+    y->met_arg = &o->seeds;
     st0_run_calls(b, start, y);
     st0_run_segments(b, start, o->every, y);
     c->seconds = seconds_now() - began;
@@ -116,10 +124,11 @@ static void summary(const struct st0_tally *y, double seconds, FILE *to)
 
 int cmd_stage0(int argc, char **argv)
 {
-    struct options o = { .every = 1 };
+    static struct options o;
     static struct st0_bench b;
     static struct st0_tally all;
 
+    o = (struct options){ .every = 1 };
     if (argp_parse(&argp, argc, argv, 0, NULL, &o))
         return EXIT_USAGE;
     memset(&all, 0, sizeof all);
@@ -135,7 +144,9 @@ int cmd_stage0(int argc, char **argv)
     r->seconds = seconds_now() - began;
     summary(&all, r->seconds, o.paths.json && !strcmp(o.paths.json, "-") ? stderr : stdout);
     int status = result_status(r);
-    if (report_write(r, &o.paths))
+    if (o.seeds.dir && !o.seeds.failed)
+        printf("stage0: %u seeds in %s\n", o.seeds.written, o.seeds.dir);
+    if (report_write(r, &o.paths) || o.seeds.failed)
         status = EXIT_USAGE;
     result_free(r);
     st0_close(&b);

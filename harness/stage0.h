@@ -177,6 +177,10 @@ struct st0_tally {
     unsigned shown[ST0_MAX_RULES]; /* described so far */
     FILE *out;          /* where mismatches are described; NULL: nowhere */
     char first[600];    /* the first mismatch */
+    /* Called for each segment with the rule that ended it, when set. */
+    void (*met)(void *arg, enum st0_start, const struct st0_tcb *, const struct st0_seg *,
+                unsigned rule);
+    void *met_arg;
 };
 
 /* One start's cells: segments.  Every `stride`-th of them, 1 for all. */
@@ -190,5 +194,17 @@ unsigned st0_holes(const struct st0_tally *, FILE *);
 /* A mismatch is counted, and described while there are few under the same rule. */
 void st0_mismatch(struct st0_tally *, unsigned rule, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* ---- The corpus it leaves ------------------------------------------------------------------ */
+
+struct st0_seeds {
+    const char *dir;
+    unsigned written;
+    bool failed; /* and said so */
+    bool done[ST0_N_STARTS][ST0_MAX_RULES];
+};
+/* For st0_tally.met, with a struct st0_seeds: an input for each rule met in each start. */
+void st0_write_seed(void *seeds, enum st0_start, const struct st0_tcb *, const struct st0_seg *,
+                    unsigned rule);
 
 #endif

@@ -300,6 +300,8 @@ static void run_cell(struct st0_bench *b, enum st0_start start, const struct cel
     const char *what = differs(b, &w);
     if (what)
         describe(b, start, &s, &w, what, y);
+    if (y->met)
+        y->met(y->met_arg, start, &b->tcb, &s, w.rule);
     y->cells++;
 }
 

@@ -1,13 +1,17 @@
 /* Stage 0 finds refstack as RFC 9293 has it, and would find it otherwise. */
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "harness/input.h"
 #include "harness/stage0.h"
 
 /* A prime near what a second allows, so that no axis is stepped over in time with another. */
@@ -70,6 +74,42 @@ static void a_rule_no_cell_met_is_named_as_a_hole(void **state)
     assert_non_null(strstr(text, "LISTEN met [3.10.7.2"));
 }
 
+/* Each file is an input as encoding writes it, so that it decodes to what was met. */
+static void a_seed_is_written_for_each_rule_met(void **state)
+{
+    char dir[] = "/tmp/stage0-XXXXXX";
+    static struct st0_seeds seeds;
+    uint8_t octets[64], again[64];
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    seeds = (struct st0_seeds){ .dir = dir };
+    tally = (struct st0_tally){ .met = st0_write_seed, .met_arg = &seeds };
+    assert_true(st0_start(&bench, ST0_FIN_WAIT_1, false));
+    st0_run_segments(&bench, ST0_FIN_WAIT_1, SOME, &tally);
+    assert_true(seeds.written >= 10 && !seeds.failed);
+    DIR *d = opendir(dir);
+    assert_non_null(d);
+    unsigned files = 0;
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        char path[600];
+        if (e->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+        FILE *f = fopen(path, "rb");
+        assert_non_null(f);
+        const size_t n = fread(octets, 1, sizeof octets, f);
+        fclose(f);
+        unlink(path);
+        files++;
+        assert_int_equal(input_canonical(octets, n, again, sizeof again), n);
+        assert_memory_equal(again, octets, n);
+    }
+    closedir(d);
+    rmdir(dir);
+    assert_int_equal(files, seeds.written);
+}
+
 static void refstack_is_as_the_rfc_has_it_in_every_state(void **state)
 {
     (void)state;
@@ -91,6 +131,7 @@ int main(void)
         cmocka_unit_test(a_wrong_window_is_noticed),
         cmocka_unit_test(a_wrong_state_is_noticed_by_a_call),
         cmocka_unit_test(a_rule_no_cell_met_is_named_as_a_hole),
+        cmocka_unit_test(a_seed_is_written_for_each_rule_met),
         cmocka_unit_test(refstack_is_as_the_rfc_has_it_in_every_state),
     };
     return cmocka_run_group_tests(tests, up, down);
