@@ -1,5 +1,6 @@
 /* The corpus that stage 0 leaves: for each start and each rule that ended a segment there, the
- * first such cell as an input of fuzz_conn, its numbers symbolic, so that it means the same there. */
+ * first such cell as an input of fuzz_conn, its numbers symbolic, so that it means the same
+ * there. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
