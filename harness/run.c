@@ -267,6 +267,7 @@ static void run_event(struct run *r, const struct sc_event *ev)
     default:
         break;
     }
+    run_happened(r);
 }
 
 /* After the last event a call may still have to return. */

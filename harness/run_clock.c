@@ -21,6 +21,13 @@ void run_put_back(struct run *r, uint64_t at)
     r->begun = r->now - at;
 }
 
+/* An event that took long happened at no moment in particular. */
+void run_happened(struct run *r)
+{
+    if (r->ops->wait)
+        r->now = run_sleep(r, r->now);
+}
+
 /* A kernel's timers lie on a wheel whose buckets are an eighth of the distance, so that a timer
  * may be that late, and one tick more (kernel/time/timer.c). */
 uint64_t run_slack(const struct run *r, uint64_t to)

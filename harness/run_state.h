@@ -79,6 +79,8 @@ void run_pull(struct run *);
 uint64_t run_sleep(struct run *, uint64_t at);
 /* The machine may run us late: then the script's clock is put back, so that it stood still. */
 void run_put_back(struct run *, uint64_t at);
+/* Reads the clock after an event. */
+void run_happened(struct run *);
 /* How much later than `to` something may come that was due then. */
 uint64_t run_slack(const struct run *, uint64_t to);
 /* Seconds that the script takes at least, in microseconds. */

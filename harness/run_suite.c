@@ -129,6 +129,8 @@ void suite_free(struct suite *s)
 
 /* ---- Workers ---------------------------------------------------------------------------- */
 
+enum { MOST_ATTEMPTS = 8 };
+
 enum slot_state { SLOT_WAITING, SLOT_RUNNING, SLOT_DONE, SLOT_REPORTED };
 
 struct slot {
@@ -165,7 +167,12 @@ static void run_one(const struct suite_case *c, const struct suite_options *opt,
 {
     const struct run_options run = { .seed = case_seed(opt, c), .ip = c->ip, .trace = trace,
                                      .real_limit = opt->timeout_s * RS_SEC };
-    run_script(c->script, opt->ops, &run, res);
+    /* What fails while the machine runs us late has shown nothing. */
+    for (int n = 0; n < MOST_ATTEMPTS; n++) {
+        run_script(c->script, opt->ops, &run, res);
+        if (res->verdict != VERDICT_FAIL || !res->stalled || trace)
+            return;
+    }
 }
 
 static void work(const struct suite *s, const struct suite_options *opt, struct board *b)

@@ -2,6 +2,7 @@
 #include "harness/sut_linux.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,10 @@ static bool enter(char *why, size_t cap)
 {
     static bool entered;
     struct ns_error error;
+    /* Where the machine lets us, we go before whoever only computes: almost all we do is wait, and
+     * for short times.  It has to be asked for as the root that we are outside. */
+    if (!entered)
+        sched_setscheduler(0, SCHED_RR, &(struct sched_param){ .sched_priority = 1 });
     if ((entered ? ns_enter_net(&error) : ns_enter(&error)) < 0) {
         snprintf(why, cap, "%s", error.text);
         return false;
