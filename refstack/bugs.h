@@ -96,7 +96,25 @@
     X(SYN_RESETS, "a SYN in the window resets the connection", semantic) \
     X(RECEIVE_QUEUE_SHORT, "the last octet of a page is copied from the page behind it", memory) \
     X(REASSEMBLY_UNBOUNDED, "blocks are added past the end of their page", memory) \
-    X(ACCEPT_TWICE, "a connection accepted stays in the listener's queue", resource)
+    X(ACCEPT_TWICE, "a connection accepted stays in the listener's queue", resource) \
+    X(ICMP_ABOUT_ICMP, "an ICMP error is answered by an ICMP error", liveness) \
+    X(ICMP_NO_LIMIT, "ICMP errors are sent however many are asked for", resource) \
+    X(ICMP_LIMIT_GLOBAL, "the limit of ICMP errors is one for all destinations", leak) \
+    X(ICMP_QUOTES_BEYOND, "an ICMP error quotes eight octets of a shorter payload", memory) \
+    X(PMTU_ANY, "a path MTU under what every IPv6 link takes is believed", semantic) \
+    X(PMTU_SILENT, "what was too big for the path is not sent again", liveness) \
+    X(FRAGMENT_OVERLAP, "overlapping fragments are put together", semantic) \
+    X(FRAGMENT_HOLE, "a datagram is whole once its last fragment is there", leak) \
+    X(FRAGMENT_PAGE_LEAK, "what waited for more fragments is kept for ever", resource) \
+    X(FRAGMENT_FLOOD, "fragments may fill the whole pool", resource) \
+    X(FRAGMENT_LATE, "Time Exceeded is sent without the first fragment", semantic) \
+    X(EXTENSION_CHAIN, "IPv6 extension headers are followed without limit", resource) \
+    X(EXTENSION_OPTION, "an unknown IPv6 option is skipped whatever its type asks", semantic) \
+    X(OWN_SOURCE, "the wire may bring datagrams from our own addresses", semantic) \
+    X(ND_FAR, "Neighbour Discovery from beyond a router is believed", semantic) \
+    X(ND_OVERRIDES, "an advertisement moves an entry that it is not to override", semantic) \
+    X(NEIGHBOUR_FOREVER, "a neighbour once known is never asked for again", liveness) \
+    X(DAD_DEAF, "an address serves though somebody has claimed it", semantic)
 
 #ifdef RS_BUGS
 enum rs_bug {

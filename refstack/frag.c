@@ -133,7 +133,7 @@ static unsigned make_room(struct rs_host *h, unsigned i, uint32_t octets)
         uint32_t others = 0;
         for (unsigned k = 0; k < h->n_frag; k++)
             others += k == i ? 0 : pages_held(h, k);
-        if (others + pages_wanted(h, octets) <= h->pool.n / POOL_SHARE)
+        if (others + pages_wanted(h, octets) <= h->pool.n / POOL_SHARE || BUG(FRAGMENT_FLOOD))
             return i;
         const unsigned oldest = i == 0 ? 1 : 0;
         drop(h, oldest);
@@ -149,7 +149,7 @@ static enum meets meets(const struct frag_queue *q, uint32_t from, uint32_t to)
     for (unsigned i = 0; i < q->n; i++) {
         if (q->piece[i].from == from && q->piece[i].to == to)
             return MEETS_ITSELF;
-        if (from < q->piece[i].to && q->piece[i].from < to)
+        if (from < q->piece[i].to && q->piece[i].from < to && !BUG(FRAGMENT_OVERLAP))
             return MEETS_ANOTHER;
     }
     return MEETS_NONE;
@@ -283,7 +283,7 @@ enum rs_reason frag_input(struct rs_host *h, const struct fragment *f)
     if (f->len == 0 || f->off + f->len > UINT16_MAX || (f->more && f->len % 8 != 0))
         return RS_REASON_IP_FRAGMENT;
     const uint32_t end = f->off + (uint32_t)f->len;
-    if (pages_wanted(h, end) > h->pool.n / POOL_SHARE)
+    if (pages_wanted(h, end) > h->pool.n / POOL_SHARE && !BUG(FRAGMENT_FLOOD))
         return RS_REASON_IP_FRAGMENT;
     unsigned i = find(h, f);
     if (i == h->n_frag)
@@ -294,7 +294,7 @@ enum rs_reason frag_input(struct rs_host *h, const struct fragment *f)
     const unsigned at = make_room(h, i, end > held ? end : held);
     const enum rs_reason r = store(h, queue_at(h, at), f);
     const struct frag_queue *q = queue_at(h, at);
-    if (!q->condemned && q->total && q->have == q->total)
+    if (!q->condemned && q->total && (q->have == q->total || BUG(FRAGMENT_HOLE)))
         deliver(h, at);
     return r;
 }
@@ -354,7 +354,9 @@ void frag_expire(struct rs_host *h)
             i++;
             continue;
         }
-        if (q->first_len)
+        if (BUG(FRAGMENT_PAGE_LEAK))
+            return;
+        if (q->first_len || BUG(FRAGMENT_LATE))
             report_late(h, q);
         drop(h, i);
     }

@@ -143,6 +143,10 @@ static void time_exceeded_is_sent_only_with_the_first_fragment(void **state)
         feed_piece(ip6, 2, 0, (struct cut){ 304, 200, true });
         quiet();
     }
+    start(0);
+    feed4((struct ip4_hdr){ .proto = IP_PROTO_UDP, .frag = 8 }, whole, 64);
+    net.now += PATIENCE_S * RS_SEC;
+    quiet();
 }
 
 static void a_flood_of_pieces_holds_a_third_of_the_pool_and_four_datagrams(void **state)

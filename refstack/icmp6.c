@@ -39,7 +39,7 @@ static void take_error(struct rs_host *h, const struct icmp_msg *m)
         .quoted_len = m->body_len,
     };
     /* RFC 8201 section 4: every link takes 1280 octets, so nobody tells the truth who says less. */
-    if (e.too_big && e.mtu < IP6_MIN_MTU)
+    if (e.too_big && e.mtu < IP6_MIN_MTU && !BUG(PMTU_ANY))
         judged(h, NULL, NULL, RS_REASON_ICMP_IGNORED);
     else
         icmp_error_for_tcp(h, &e);

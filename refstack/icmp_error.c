@@ -43,9 +43,11 @@ static bool may_send(const struct rs_host *h, const struct datagram *d, uint8_t 
     if (!ip_is_local(h, &d->src) && !ip_is_unicast(h, &d->src))
         return false;
     if (d->src.version == 4)
-        return !is_icmp4_error(d);
+        return !is_icmp4_error(d) || BUG(ICMP_ABOUT_ICMP);
     const bool for_groups = type == ICMP6_TOO_BIG || (type == ICMP6_PARAMETER_PROBLEM && code == 2);
-    return !is_icmp6_error(d) && (for_groups || !ip_is_multicast(&d->dst));
+    if (is_icmp6_error(d) && !BUG(ICMP_ABOUT_ICMP))
+        return false;
+    return for_groups || !ip_is_multicast(&d->dst);
 }
 
 /* One bucket for each hash of the destination, under the host's key: what one peer makes us send
@@ -53,11 +55,11 @@ static bool may_send(const struct rs_host *h, const struct datagram *d, uint8_t 
 static bool take_token(struct rs_host *h, const struct rs_addr *dst)
 {
     const uint64_t hash = siphash(&h->key[2], dst->octet, sizeof dst->octet);
-    rs_time *full = &h->icmp_ready[hash % ICMP_BUCKETS];
+    rs_time *full = &h->icmp_ready[BUG(ICMP_LIMIT_GLOBAL) ? 0 : hash % ICMP_BUCKETS];
 
     if (*full < h->now)
         *full = h->now;
-    if (*full - h->now > (BURST - 1) * refill)
+    if (*full - h->now > (BURST - 1) * refill && !BUG(ICMP_NO_LIMIT))
         return false;
     *full += refill;
     return true;
@@ -69,7 +71,7 @@ static void send4(struct rs_host *h, const struct rs_addr *src, const struct dat
     uint8_t buf[IP4_HEADER + ICMP_HEADER + IP4_HEADER + IP4_OPT_MAX + QUOTED4];
     const size_t quoted = d->start_len - d->len + QUOTED4;
 
-    m->body_len = d->start_len < quoted ? d->start_len : quoted;
+    m->body_len = d->start_len < quoted && !BUG(ICMP_QUOTES_BEYOND) ? d->start_len : quoted;
     const size_t n = ip_emit_header(h, src, &d->src, IP_PROTO_ICMP, 0, h->cfg.tcp.ttl,
                                     ICMP_HEADER + m->body_len, buf, sizeof buf);
     const size_t k = n ? icmp_emit_sum(m, buf + n, sizeof buf - n) : 0;

@@ -87,6 +87,18 @@ static void what_nobody_serves_is_answered_by_an_error_that_quotes_it(void **sta
     quiet();
 }
 
+static void an_error_quotes_no_more_than_came(void **state)
+{
+    (void)state;
+    net_up(RS_LINK_IP);
+    for (size_t n = 0; n < 9; n++) {
+        feed4((struct ip4_hdr){ .proto = IP_PROTO_UDP }, udp, n);
+        get_icmp(false, ICMP_UNREACHABLE, ICMP_PORT_UNREACHABLE);
+        assert_int_equal(net.icmp.body_len, IP4_HEADER + (n < 8 ? n : 8));
+        net.now += RS_SEC;
+    }
+}
+
 static void an_ipv6_error_is_cut_to_the_least_mtu(void **state)
 {
     uint8_t big[1400] = { 0 };
@@ -210,6 +222,7 @@ int main(void)
         cmocka_unit_test(an_echo_to_all_nodes_is_answered_from_one_address),
         cmocka_unit_test(a_wrong_checksum_is_counted_and_nothing_else),
         cmocka_unit_test(what_nobody_serves_is_answered_by_an_error_that_quotes_it),
+        cmocka_unit_test(an_error_quotes_no_more_than_came),
         cmocka_unit_test(an_ipv6_error_is_cut_to_the_least_mtu),
         cmocka_unit_test(no_error_answers_an_error_nor_goes_to_what_is_not_one_host),
         cmocka_unit_test(errors_come_ten_at_once_then_ten_a_second_and_each_peer_has_its_own),

@@ -79,7 +79,7 @@ void icmp_error_for_tcp(struct rs_host *h, const struct icmp_error *e)
         return;
     }
     struct tcb *t = tcb_find(h, &q.local, &q.remote);
-    if (!t || !seq_in(q.seq, t->snd_una, t->snd_nxt - t->snd_una)) {
+    if (!t || (!seq_in(q.seq, t->snd_una, t->snd_nxt - t->snd_una) && !BUG(ICMP_UNCHECKED))) {
         judged(h, t, NULL, RS_REASON_ICMP_NO_CONNECTION);
         return;
     }
@@ -92,7 +92,7 @@ void icmp_error_for_tcp(struct rs_host *h, const struct icmp_error *e)
     }
     judged(h, t, NULL, RS_REASON_ACCEPTED);
     t->soft_error = RS_EUNREACH;
-    if (e->hard && t->state == RS_SYN_SENT) {
+    if (e->hard && (t->state == RS_SYN_SENT || BUG(ICMP_ABORTS))) {
         tcb_flush(h, t);
         tcb_closed(h, t, RS_EUNREACH);
     }

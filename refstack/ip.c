@@ -22,7 +22,7 @@ enum rs_reason ip_judge_addresses(const struct rs_host *h, const struct rs_addr 
         return RS_REASON_ACCEPTED;
     if (ip_is_loopback(dst) || !(ip_is_local(h, dst) || ip_is_joined(h, dst)))
         return RS_REASON_IP_NOT_OURS;
-    if (!nobody && (!ip_is_unicast(h, src) || ip_is_local(h, src)))
+    if (!nobody && (!ip_is_unicast(h, src) || (ip_is_local(h, src) && !BUG(OWN_SOURCE))))
         return RS_REASON_IP_BAD_ADDRESS;
     return RS_REASON_ACCEPTED;
 }

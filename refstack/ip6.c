@@ -27,7 +27,7 @@ static enum rs_reason problem(struct rs_host *h, const struct walk *w, uint8_t c
 static enum rs_reason judge_option(struct rs_host *h, const struct walk *w,
                                    const struct ip6_opt *o, size_t at)
 {
-    switch (o->type >> 6) {
+    switch (BUG(EXTENSION_OPTION) ? 0 : o->type >> 6) {
     case 0: return RS_REASON_ACCEPTED;
     case 1: return RS_REASON_IP_EXTENSION;
     case 2: return problem(h, w, PARAM_OPTION, at);
@@ -134,7 +134,7 @@ static enum rs_reason take_extension(struct rs_host *h, struct walk *w)
     struct ip6_ext e;
     const uint8_t kind = w->d.proto;
 
-    if (++w->extensions > MAX_EXTENSIONS)
+    if (++w->extensions > MAX_EXTENSIONS && !BUG(EXTENSION_CHAIN))
         return RS_REASON_IP_EXTENSION;
     /* Section 4.1: hop-by-hop options stand first or not at all. */
     if (kind == IP6_HOP_BY_HOP && w->at != IP6_HEADER)

@@ -110,6 +110,8 @@ static bool read_mac(const struct nd_msg *n, uint8_t type, const uint8_t **mac)
 
 static void claimed(struct own_addr *own)
 {
+    if (BUG(DAD_DEAF))
+        return;
     own->state = OWN_DUPLICATE;
     own->deadline = RS_NEVER;
 }
@@ -155,7 +157,7 @@ static void update(struct rs_host *h, struct neighbour *e, const struct nd_msg *
             neigh_learn(h, e, mac, solicited);
         return;
     }
-    if (mac && !override && memcmp(mac, e->mac, MAC) != 0) {
+    if (mac && !override && memcmp(mac, e->mac, MAC) != 0 && !BUG(ND_OVERRIDES)) {
         if (e->state == NEIGH_REACHABLE)
             e->state = NEIGH_STALE;
         return;
@@ -189,7 +191,7 @@ enum rs_reason nd_input(struct rs_host *h, const struct datagram *d, const struc
 
     if (h->cfg.link != RS_LINK_ETHERNET)
         return RS_REASON_ICMP_IGNORED;
-    if (d->ttl != ND_HOPS || m->code != 0 || nd_parse(&n, m) != WIRE_OK ||
+    if ((d->ttl != ND_HOPS && !BUG(ND_FAR)) || m->code != 0 || nd_parse(&n, m) != WIRE_OK ||
         ip_is_multicast(&n.target))
         return RS_REASON_ND_BAD;
     return m->type == ND_SOLICIT ? take_solicitation(h, d, &n) : take_advertisement(h, d, &n);

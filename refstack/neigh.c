@@ -84,11 +84,25 @@ const uint8_t *neigh_resolve(struct rs_host *h, const struct rs_addr *hop, const
             chain_free(&h->pool, &e->waiting);
         return NULL;
     }
-    if (e->state == NEIGH_STALE || (e->state == NEIGH_REACHABLE && e->deadline <= h->now)) {
+    const bool old = e->state == NEIGH_REACHABLE && e->deadline <= h->now;
+    if ((e->state == NEIGH_STALE || old) && !BUG(NEIGHBOUR_FOREVER)) {
         e->state = NEIGH_DELAY;
         e->deadline = h->now + delay_first_probe;
     }
     return e->mac;
+}
+
+/* RFC 4861 section 7.2.2: whoever sent what waits is told, as by an ICMP error about it. */
+static void report(struct rs_host *h, const struct neighbour *e)
+{
+    uint8_t quoted[IP6_HEADER + 8];
+    const uint32_t n = e->waiting.len < sizeof quoted ? e->waiting.len : sizeof quoted;
+    const struct icmp_error error = { .quoted = quoted, .quoted_len = n };
+
+    if (n == 0)
+        return;
+    chain_get(&h->pool, &e->waiting, 0, quoted, n, NULL);
+    icmp_error_for_tcp(h, &error);
 }
 
 static bool timed(const struct neighbour *e)
@@ -107,6 +121,7 @@ size_t neigh_output(struct rs_host *h, uint8_t *buf, size_t cap)
             e->tries = 0;
         }
         if (e->tries == MAX_SOLICIT) {
+            report(h, e);
             forget(h, e);
             continue;
         }

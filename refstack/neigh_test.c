@@ -1,24 +1,7 @@
-/* Neighbours on Ethernet: ARP and Neighbour Discovery, in the same states; duplicate addresses. */
+/* Neighbours on Ethernet: ARP and Neighbour Discovery, in the same states. */
 #include "refstack/net_test.h"
 
-static const uint8_t host_mac[6] = { 2, 0, 0, 0, 0, 1 };
-static const uint8_t other_mac[6] = { 2, 0, 0, 0, 0, 9 };
-static const uint8_t all_mac[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-static const struct rs_addr nobody = { .version = 6 };
-
 /* ---- What the peer says ------------------------------------------------------------------ */
-
-static void feed_frame(const uint8_t dst[6], uint16_t type, const uint8_t *p, size_t len)
-{
-    uint8_t buf[512];
-    struct eth_hdr eth = { .type = type };
-
-    memcpy(eth.dst, dst, 6);
-    memcpy(eth.src, peer_mac, 6);
-    const size_t n = eth_emit(&eth, buf, sizeof buf);
-    memcpy(buf + n, p, len);
-    feed(buf, n + len);
-}
 
 static void feed_arp(uint16_t op, const uint8_t mac[6], const struct rs_addr *target)
 {
@@ -31,37 +14,6 @@ static void feed_arp(uint16_t op, const uint8_t mac[6], const struct rs_addr *ta
     memcpy(arp.target_ip, target->octet, 4);
     arp_emit(&arp, buf, sizeof buf);
     feed_frame(op == ARP_REQUEST ? all_mac : host_mac, ETH_TYPE_ARP, buf, sizeof buf);
-}
-
-/* A solicitation or advertisement; zeros mean what is usual. */
-struct said {
-    uint8_t type;
-    uint32_t flags;
-    struct rs_addr src, dst, target;
-    const uint8_t *mac;
-    uint8_t opt; /* the option that carries it */
-    uint8_t hops;
-};
-
-static void feed_nd(struct said s)
-{
-    uint8_t opt[8] = { s.opt, 1 }, body[32], buf[128];
-    struct icmp_msg m = { .type = s.type, .rest = s.flags, .body = body };
-
-    if (!s.src.version)
-        s.src = peer6;
-    if (!s.dst.version)
-        s.dst = host6;
-    if (s.mac)
-        memcpy(opt + 2, s.mac, 6);
-    const struct nd_msg n = { .target = s.target, .opt = opt, .opt_len = s.mac ? sizeof opt : 0 };
-    m.body_len = nd_emit(&n, body, sizeof body);
-    const struct ip6_hdr ip = { .next = IP_PROTO_ICMP6, .hops = s.hops ? s.hops : 255,
-                                .payload_len = (uint16_t)(ICMP_HEADER + m.body_len),
-                                .src = s.src, .dst = s.dst };
-    size_t len = ip6_emit(&ip, buf, sizeof buf);
-    len += icmp6_emit_sum(&m, &s.src, &s.dst, buf + len, sizeof buf - len);
-    feed_frame(host_mac, ETH_TYPE_IP6, buf, len);
 }
 
 static void advertise(const uint8_t mac[6], uint32_t flags)
@@ -85,16 +37,6 @@ static void confirm(bool ip6)
 }
 
 /* ---- What the host says ------------------------------------------------------------------- */
-
-static struct eth_hdr got_eth;
-
-static uint16_t get_frame(void)
-{
-    assert_true(pull() > 0);
-    assert_int_equal(eth_parse(&got_eth, net.out, net.n), WIRE_OK);
-    assert_memory_equal(got_eth.src, host_mac, 6);
-    return got_eth.type;
-}
 
 /* The next frame asks for the peer's address, all of them or one that should know. */
 static void get_question(bool ip6, const uint8_t *mac)
@@ -128,12 +70,14 @@ static void get_question(bool ip6, const uint8_t *mac)
 }
 
 /* Makes the host send something to the peer. */
-static void talk(bool ip6)
+static int talk(bool ip6)
 {
     const struct rs_endpoint any = { .port = 0 };
     const struct rs_endpoint to = { .addr = ip6 ? peer6 : peer4, .port = 80 };
 
-    assert_true(rs_open_active(net.host, &any, &to, net.now) >= 0);
+    const int conn = rs_open_active(net.host, &any, &to, net.now);
+    assert_true(conn >= 0);
+    return conn;
 }
 
 static void get_segment(bool ip6, const uint8_t mac[6])
@@ -142,22 +86,13 @@ static void get_segment(bool ip6, const uint8_t mac[6])
     assert_memory_equal(got_eth.dst, mac, 6);
 }
 
-static void start(void)
-{
-    net_config(RS_LINK_ETHERNET);
-    memcpy(net.cfg.mac, host_mac, 6);
-    net.cfg.tcp.rto_initial = net.cfg.tcp.rto_max = 1000 * RS_SEC; /* no retransmission between */
-    net.cfg.tcp.r2_syn = 10000 * RS_SEC;
-    net_start();
-}
-
 /* ---- States ------------------------------------------------------------------------------- */
 
 static void a_question_is_asked_three_times_and_the_answer_lets_the_datagram_go(void **state)
 {
     (void)state;
     for (int ip6 = 0; ip6 < 2; ip6++) {
-        start();
+        ethernet_up();
         talk(ip6);
         for (int i = 0; i < 3; i++) {
             get_question(ip6, NULL);
@@ -176,13 +111,19 @@ static void a_question_without_an_answer_is_given_up_with_its_datagram(void **st
 {
     (void)state;
     for (int ip6 = 0; ip6 < 2; ip6++) {
-        start();
-        talk(ip6);
+        struct rs_status s;
+        ethernet_up();
+        const int conn = talk(ip6);
         for (int i = 0; i < 3; i++) {
             get_question(ip6, NULL);
             net.now += RS_SEC;
+            assert_int_equal(rs_status(net.host, conn, &s), 0);
+            assert_int_equal(s.soft_error, 0);
         }
         quiet();
+        assert_int_equal(rs_status(net.host, conn, &s), 0);
+        assert_int_equal(s.state, RS_SYN_SENT);
+        assert_int_equal(s.soft_error, RS_EUNREACH);
         const uint32_t used = net.host->pool.used;
         confirm(ip6);
         quiet();
@@ -194,7 +135,7 @@ static void what_is_believed_goes_stale_and_is_confirmed_by_asking_that_one(void
 {
     (void)state;
     for (int ip6 = 0; ip6 < 2; ip6++) {
-        start();
+        ethernet_up();
         talk(ip6);
         get_question(ip6, NULL);
         confirm(ip6);
@@ -235,7 +176,7 @@ static void a_question_from_the_peer_is_answered_and_its_address_noted_as_stale(
 {
     (void)state;
     for (int ip6 = 0; ip6 < 2; ip6++) {
-        start();
+        ethernet_up();
         if (ip6)
             solicit(peer_mac);
         else
@@ -254,7 +195,7 @@ static void a_question_from_the_peer_is_answered_and_its_address_noted_as_stale(
 static void many_who_ask_push_out_nobody_we_talk_to(void **state)
 {
     (void)state;
-    start();
+    ethernet_up();
     talk(false);
     get_question(false, NULL);
     confirm(false);
@@ -278,7 +219,7 @@ static void many_who_ask_push_out_nobody_we_talk_to(void **state)
 static void an_advertisement_moves_an_entry_only_when_it_is_to_override(void **state)
 {
     (void)state;
-    start();
+    ethernet_up();
     talk(true);
     get_question(true, NULL);
     confirm(true);
@@ -297,7 +238,7 @@ static void an_advertisement_moves_an_entry_only_when_it_is_to_override(void **s
 static void an_advertisement_nobody_waits_for_is_not_noted(void **state)
 {
     (void)state;
-    start();
+    ethernet_up();
     advertise(peer_mac, ND_OVERRIDE);
     talk(true);
     get_question(true, NULL);
@@ -323,7 +264,7 @@ static void what_may_have_passed_a_router_is_no_discovery(void **state)
           .flags = ND_SOLICITED },
     };
     (void)state;
-    start();
+    ethernet_up();
     talk(true);
     get_question(true, NULL);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -333,104 +274,6 @@ static void what_may_have_passed_a_router_is_no_discovery(void **state)
     }
     confirm(true);
     get_segment(true, peer_mac);
-}
-
-/* ---- Duplicate addresses -------------------------------------------------------------------- */
-
-static void start_dad(void)
-{
-    start();
-    net.cfg.dad = true;
-    net_start();
-}
-
-/* Both addresses, the link-local one too, are asked for from nobody. */
-static void get_dad_probe(const struct rs_addr *target)
-{
-    const struct rs_addr group = ip6_solicited_node(target);
-    struct icmp_msg m;
-    struct nd_msg n;
-
-    assert_int_equal(get_frame(), ETH_TYPE_IP6);
-    assert_int_equal(ip6_parse(&net.ip6, net.out + ETH_HEADER, net.n - ETH_HEADER), WIRE_OK);
-    assert_true(ip_is_unspecified(&net.ip6.src));
-    assert_true(rs_addr_eq(&net.ip6.dst, &group));
-    assert_int_equal(icmp_parse(&m, net.ip6.payload, net.ip6.payload_len), WIRE_OK);
-    assert_int_equal(nd_parse(&n, &m), WIRE_OK);
-    assert_true(rs_addr_eq(&n.target, target));
-    assert_int_equal(n.opt_len, 0);
-}
-
-static int open6(void)
-{
-    const struct rs_endpoint from = { .addr = host6, .port = 0 };
-    const struct rs_endpoint to = { .addr = peer6, .port = 80 };
-
-    return rs_open_active(net.host, &from, &to, net.now);
-}
-
-static void a_tentative_address_serves_once_nobody_has_claimed_it(void **state)
-{
-    const struct rs_addr link_local = {
-        .version = 6, .octet = { 0xfe, 0x80, [11] = 0xff, 0xfe, [15] = 1 }
-    };
-    (void)state;
-    start_dad();
-    assert_int_equal(open6(), RS_EINVAL);
-    get_dad_probe(&host6);
-    get_dad_probe(&link_local);
-    quiet();
-    solicit(peer_mac); /* somebody looks for it: no answer yet */
-    quiet();
-    net.now += RS_SEC - 1;
-    quiet();
-    assert_int_equal(open6(), RS_EINVAL);
-    net.now++;
-    quiet();
-    assert_true(open6() >= 0);
-    get_question(true, NULL);
-    quiet();
-    assert_int_equal(rs_deadline(net.host), net.now + RS_SEC);
-}
-
-static void a_claimed_address_never_serves(void **state)
-{
-    (void)state;
-    for (int by_probe = 0; by_probe < 2; by_probe++) {
-        start_dad();
-        while (pull())
-            ;
-        if (by_probe)
-            feed_nd((struct said){ .type = ND_SOLICIT, .src = nobody, .target = host6,
-                                   .dst = ip6_solicited_node(&host6) });
-        else
-            feed_nd((struct said){ .type = ND_ADVERT, .flags = ND_OVERRIDE, .target = host6,
-                                   .dst = { .version = 6, .octet = { 0xff, 2, [15] = 1 } },
-                                   .mac = peer_mac, .opt = ND_OPT_TARGET_MAC });
-        net.now += 10 * RS_SEC;
-        quiet();
-        assert_int_equal(open6(), RS_EINVAL);
-        solicit(peer_mac);
-        quiet();
-    }
-}
-
-/* Somebody else's probe for an address of ours is answered to all, before it takes it. */
-static void a_valid_address_is_defended(void **state)
-{
-    static const uint8_t all_nodes_mac[6] = { 0x33, 0x33, 0, 0, 0, 1 };
-    (void)state;
-    start();
-    feed_nd((struct said){ .type = ND_SOLICIT, .src = nobody, .target = host6,
-                           .dst = ip6_solicited_node(&host6) });
-    assert_int_equal(get_frame(), ETH_TYPE_IP6);
-    assert_memory_equal(got_eth.dst, all_nodes_mac, 6);
-    assert_int_equal(ip6_parse(&net.ip6, net.out + ETH_HEADER, net.n - ETH_HEADER), WIRE_OK);
-    struct icmp_msg m;
-    assert_int_equal(icmp_parse(&m, net.ip6.payload, net.ip6.payload_len), WIRE_OK);
-    assert_int_equal(m.type, ND_ADVERT);
-    assert_int_equal(m.rest, ND_OVERRIDE);
-    quiet();
 }
 
 int main(void)
@@ -444,9 +287,6 @@ int main(void)
         cmocka_unit_test(an_advertisement_moves_an_entry_only_when_it_is_to_override),
         cmocka_unit_test(an_advertisement_nobody_waits_for_is_not_noted),
         cmocka_unit_test(what_may_have_passed_a_router_is_no_discovery),
-        cmocka_unit_test(a_tentative_address_serves_once_nobody_has_claimed_it),
-        cmocka_unit_test(a_claimed_address_never_serves),
-        cmocka_unit_test(a_valid_address_is_defended),
     };
     return cmocka_run_group_tests(tests, test_guard_up, net_down);
 }

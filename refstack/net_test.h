@@ -180,4 +180,74 @@ static inline uint64_t count_of(enum rs_reason r)
     return rs_reasons(net.host)[r];
 }
 
+/* ---- On Ethernet ------------------------------------------------------------------------- */
+
+static const uint8_t host_mac[6] = { 2, 0, 0, 0, 0, 1 };
+static const uint8_t other_mac[6] = { 2, 0, 0, 0, 0, 9 };
+static const uint8_t all_mac[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+static const struct rs_addr nobody = { .version = 6 };
+
+static inline void feed_frame(const uint8_t dst[6], uint16_t type, const uint8_t *p, size_t len)
+{
+    uint8_t buf[512];
+    struct eth_hdr eth = { .type = type };
+
+    memcpy(eth.dst, dst, 6);
+    memcpy(eth.src, peer_mac, 6);
+    const size_t n = eth_emit(&eth, buf, sizeof buf);
+    memcpy(buf + n, p, len);
+    feed(buf, n + len);
+}
+
+/* A solicitation or advertisement; zeros mean what is usual. */
+struct said {
+    uint8_t type;
+    uint32_t flags;
+    struct rs_addr src, dst, target;
+    const uint8_t *mac;
+    uint8_t opt; /* the option that carries it */
+    uint8_t hops;
+};
+
+static inline void feed_nd(struct said s)
+{
+    uint8_t opt[8] = { s.opt, 1 }, body[32], buf[128];
+    struct icmp_msg m = { .type = s.type, .rest = s.flags, .body = body };
+
+    if (!s.src.version)
+        s.src = peer6;
+    if (!s.dst.version)
+        s.dst = host6;
+    if (s.mac)
+        memcpy(opt + 2, s.mac, 6);
+    const struct nd_msg n = { .target = s.target, .opt = opt, .opt_len = s.mac ? sizeof opt : 0 };
+    m.body_len = nd_emit(&n, body, sizeof body);
+    const struct ip6_hdr ip = { .next = IP_PROTO_ICMP6, .hops = s.hops ? s.hops : 255,
+                                .payload_len = (uint16_t)(ICMP_HEADER + m.body_len),
+                                .src = s.src, .dst = s.dst };
+    size_t len = ip6_emit(&ip, buf, sizeof buf);
+    len += icmp6_emit_sum(&m, &s.src, &s.dst, buf + len, sizeof buf - len);
+    feed_frame(host_mac, ETH_TYPE_IP6, buf, len);
+}
+
+static struct eth_hdr got_eth;
+
+static inline uint16_t get_frame(void)
+{
+    assert_true(pull() > 0);
+    assert_int_equal(eth_parse(&got_eth, net.out, net.n), WIRE_OK);
+    assert_memory_equal(got_eth.src, host_mac, 6);
+    return got_eth.type;
+}
+
+/* A host that resolves addresses, and whose TCP says nothing twice meanwhile. */
+static inline void ethernet_up(void)
+{
+    net_config(RS_LINK_ETHERNET);
+    memcpy(net.cfg.mac, host_mac, 6);
+    net.cfg.tcp.rto_initial = net.cfg.tcp.rto_max = 1000 * RS_SEC; /* no retransmission between */
+    net.cfg.tcp.r2_syn = 10000 * RS_SEC;
+    net_start();
+}
+
 #endif

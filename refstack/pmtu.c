@@ -25,7 +25,7 @@ void tcp_path_mtu(struct rs_host *h, struct tcb *t, uint32_t mtu)
     if (smss >= old)
         return;
     t->smss = (uint16_t)smss;
-    if (!synchronized(t))
+    if (!synchronized(t) || BUG(PMTU_SILENT))
         return;
     flight_lose(&h->pool, &t->flight, t->snd_una, t->snd_una, t->snd_nxt);
     t->rtx_free = true;
