@@ -151,7 +151,12 @@ int endpoint_start(struct endpoint *e, const struct endpoint_config *c, struct n
         return ns_fail(error, 2, "there is no device %.32s here: create it (ip tuntap add dev "
                        "%.32s mode tap) and give it an address, or leave out --here",
                        c->device, c->device);
+    bool faults = c->rates[0].seed || c->rates[1].seed;
+    if (c->host.offload && (faults || c->pcapng || !c->kernel_addr.version))
+        return ns_fail(error, 2, "super-segments go with a device of our own and neither faults nor "
+                       "capture: leave out one or the other");
     struct tapdev_config tap = { .name = c->device, .link = c->host.link, .mtu = c->host.mtu,
+                                 .offload = c->host.offload,
                                  .txqueuelen = 5000, .addr = c->kernel_addr,
                                  .prefix_len = c->host.prefix_len };
     e->device = c->kernel_addr.version ? tapdev_up(&tap, error)
@@ -162,8 +167,8 @@ int endpoint_start(struct endpoint *e, const struct endpoint_config *c, struct n
         close(e->device);
         return -1;
     }
-    bool faults = c->rates[0].seed || c->rates[1].seed;
     pump_init(&e->pump, e->host, e->device, c->host.link, faults ? c->rates : NULL);
+    e->pump.offload = c->host.offload;
     if (serve_all(e, c, error) < 0 ||
         (c->pcapng && start_recording(e, c->pcapng, error) < 0)) {
         endpoint_stop(e);

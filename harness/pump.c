@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "harness/clock.h"
@@ -70,8 +72,35 @@ static void send_frame(struct pump *p, enum pump_dir dir, size_t len, rs_time no
         deliver(p, dir, p->buf, len, now);
 }
 
+/* Headers from the buffer and text from the host's own pages, in one call. */
+static bool from_host_gathered(struct pump *p, rs_time now)
+{
+    struct rs_piece piece[RS_PIECES];
+    struct iovec io[1 + RS_PIECES];
+    unsigned pieces;
+    int n = 0;
+    for (; n < BATCH; n++) {
+        size_t len = rs_output_gather(p->host, p->buf, PUMP_FRAME_MAX, piece, &pieces, now);
+        if (len == 0)
+            break;
+        io[0] = (struct iovec){ .iov_base = p->buf, .iov_len = len };
+        for (unsigned i = 0; i < pieces; i++) {
+            io[1 + i].iov_base = (void *)(uintptr_t)piece[i].octets;
+            io[1 + i].iov_len = piece[i].len;
+            len += piece[i].len;
+        }
+        if (writev(p->fd, io, (int)(1 + pieces)) < 0 && (errno == EBADFD || errno == EBADF))
+            p->error = errno;
+        p->frames[PUMP_TO_KERNEL]++;
+        p->octets[PUMP_TO_KERNEL] += len;
+    }
+    return n > 0;
+}
+
 static bool from_host(struct pump *p, rs_time now)
 {
+    if (p->offload)
+        return from_host_gathered(p, now);
     int n = 0;
     for (; n < BATCH; n++) {
         size_t len = rs_output(p->host, p->buf, PUMP_FRAME_MAX, now);
@@ -82,8 +111,57 @@ static bool from_host(struct pump *p, rs_time now)
     return n > 0;
 }
 
+/* One frame, its text read to where the host wants it if the host can tell. */
+static ssize_t read_placed(struct pump *p, rs_time now)
+{
+    struct rs_room room[RS_PIECES];
+    struct iovec io[2 + RS_PIECES];
+    size_t head = PUMP_FRAME_MAX, placed = 0;
+    unsigned n = rs_input_room(p->host, &head, room);
+    io[0] = (struct iovec){ .iov_base = p->buf, .iov_len = head };
+    for (unsigned i = 0; i < n; i++) {
+        io[1 + i] = (struct iovec){ .iov_base = room[i].octets, .iov_len = room[i].len };
+        placed += room[i].len;
+    }
+    /* What is longer than the room goes on behind the place where all of it would stand. */
+    io[1 + n] = (struct iovec){ .iov_base = p->buf + head + placed,
+                                .iov_len = head + placed < PUMP_FRAME_MAX
+                                               ? PUMP_FRAME_MAX - head - placed : 0 };
+    ssize_t len = readv(p->fd, io, (int)(2 + n));
+    if (len <= 0)
+        return len;
+    p->frames[PUMP_TO_HOST]++;
+    p->octets[PUMP_TO_HOST] += (uint64_t)len;
+    size_t text = n && (size_t)len > head ? (size_t)len - head : 0;
+    if (text && text <= placed && rs_input_placed(p->host, p->buf, head, text, now))
+        return len;
+    for (size_t i = 0, at = head, left = text < placed ? text : placed; left > 0; i++) {
+        size_t part = left < room[i].len ? left : room[i].len;
+        memcpy(p->buf + at, room[i].octets, part);
+        at += part;
+        left -= part;
+    }
+    rs_input(p->host, p->buf, (size_t)len, now);
+    return len;
+}
+
+static bool from_kernel_placed(struct pump *p, rs_time now)
+{
+    unsigned n = 0;
+    for (; n < p->batch && !p->error; n++) {
+        ssize_t len = read_placed(p, now);
+        if (len < 0 && errno != EAGAIN && errno != EINTR)
+            p->error = errno;
+        if (len <= 0)
+            break;
+    }
+    return n > 0;
+}
+
 static bool from_kernel(struct pump *p, rs_time now)
 {
+    if (p->offload)
+        return from_kernel_placed(p, now);
     unsigned n = 0;
     for (; n < p->batch && !p->error; n++) {
         ssize_t len = read(p->fd, p->buf, PUMP_FRAME_MAX);

@@ -20,7 +20,7 @@
 
 enum pump_dir { PUMP_TO_KERNEL, PUMP_TO_HOST };
 
-enum { PUMP_FRAME_MAX = 65536 + ETH_HEADER };
+enum { PUMP_FRAME_MAX = 65536 + ETH_HEADER + VNET_HEADER };
 
 /* What happens to frames, for whoever records or judges them.  `sent` comes when a frame leaves its
  * end, with what the link does to it (SC_N_FAULTS: nothing); `delivering` and `delivered` come
@@ -38,6 +38,7 @@ struct pump {
     int fd; /* the device, non-blocking; the caller's */
     struct fault_link link[2]; /* by enum pump_dir */
     struct pump_watch watch;
+    bool offload;   /* the host's and the device's: no faults and no watch are possible then */
     unsigned batch; /* frames given to the host before it is asked for its own; 64 unless set */
     uint64_t frames[2], octets[2]; /* delivered */
     int error; /* the device failed: an errno; nothing moves any more */

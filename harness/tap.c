@@ -11,6 +11,7 @@
 #include <linux/if_tun.h>
 
 #include "harness/rtnl.h"
+#include "refstack/wire.h"
 
 static int clone_failed(struct ns_error *error)
 {
@@ -46,7 +47,19 @@ static int attach_failed(const char *name, struct ns_error *error)
     }
 }
 
-int tapdev_open(const char *name, enum rs_link link, struct ns_error *error)
+/* Frames with a virtio-net header, whole segments to be cut up and checksums to be made by whoever
+ * needs them. */
+static int set_offload(int fd)
+{
+    const int size = VNET_HEADER, little = 1;
+    const unsigned long offload = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+
+    if (ioctl(fd, TUNSETVNETHDRSZ, &size) < 0 || ioctl(fd, TUNSETVNETLE, &little) < 0)
+        return -1;
+    return ioctl(fd, TUNSETOFFLOAD, offload);
+}
+
+static int open_device(const char *name, enum rs_link link, bool offload, struct ns_error *error)
 {
     struct ifreq request = { .ifr_flags = IFF_NO_PI };
     if (strlen(name) == 0 || strlen(name) >= sizeof request.ifr_name || strpbrk(name, "/%: "))
@@ -56,13 +69,19 @@ int tapdev_open(const char *name, enum rs_link link, struct ns_error *error)
     if (fd < 0)
         return clone_failed(error);
     memcpy(request.ifr_name, name, strlen(name));
-    request.ifr_flags = (short)(IFF_NO_PI | (link == RS_LINK_ETHERNET ? IFF_TAP : IFF_TUN));
-    if (ioctl(fd, TUNSETIFF, &request) < 0) {
+    request.ifr_flags = (short)(IFF_NO_PI | (link == RS_LINK_ETHERNET ? IFF_TAP : IFF_TUN) |
+                                (offload ? IFF_VNET_HDR : 0));
+    if (ioctl(fd, TUNSETIFF, &request) < 0 || (offload && set_offload(fd) < 0)) {
         attach_failed(name, error);
         close(fd);
         return -1;
     }
     return fd;
+}
+
+int tapdev_open(const char *name, enum rs_link link, struct ns_error *error)
+{
+    return open_device(name, link, false, error);
 }
 
 static int configure(struct rtnl *rt, const struct tapdev_config *c)
@@ -81,7 +100,7 @@ static int configure(struct rtnl *rt, const struct tapdev_config *c)
 int tapdev_up(const struct tapdev_config *c, struct ns_error *error)
 {
     struct rtnl rt;
-    int fd = tapdev_open(c->name, c->link, error);
+    int fd = open_device(c->name, c->link, c->offload, error);
     if (fd < 0)
         return -1;
     int rc = rtnl_open(&rt);

@@ -16,6 +16,7 @@ int tapdev_open(const char *name, enum rs_link, struct ns_error *);
 struct tapdev_config {
     const char *name;
     enum rs_link link;
+    bool offload;        /* frames carry a virtio-net header: struct rs_config's offload */
     uint32_t mtu;        /* 0: 1500 */
     uint32_t txqueuelen; /* frames the kernel may queue towards us; 0: the default of 500 */
     struct rs_addr addr; /* the kernel's address */

@@ -296,7 +296,14 @@ void tcp_input(struct rs_host *h, const struct datagram *ip)
         judged(h, t, &seg, RS_REASON_TCP_BAD_OPTION);
         return;
     }
-    const struct tcp_seg as_sent = seg;
-    const enum rs_reason reason = arrives(h, t, ip, &seg, &o);
+    tcp_segment(h, t, ip, &seg, &o);
+}
+
+void tcp_segment(struct rs_host *h, struct tcb *t, const struct datagram *ip, struct tcp_seg *seg,
+                 const struct tcp_opts *o)
+{
+    const struct tcp_seg as_sent = *seg;
+    const enum rs_reason reason = arrives(h, t, ip, seg, o);
+
     judged(h, t && t->in_use ? t : NULL, &as_sent, reason);
 }

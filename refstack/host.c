@@ -142,7 +142,7 @@ void rs_reset(struct rs_host *h, rs_time now)
     h->generation = 0;
     memset(h->bucket, 0xff, h->cfg.demux_buckets * sizeof h->bucket[0]);
     h->ready_head = h->ready_tail = TCB_NONE;
-    h->event_head = h->event_tail = TCB_NONE;
+    h->event_head = h->event_tail = h->bulk = TCB_NONE;
     pool_reset(&h->pool);
     wheel_init(&h->wheel, now);
 }

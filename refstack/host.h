@@ -93,6 +93,8 @@ struct rs_host {
     uint32_t event_head, event_tail;
     struct rs_piece *gather; /* where rs_output_gather wants text, or NULL */
     unsigned gathered;
+    uint32_t bulk;     /* the connection that text in order came for last, or TCB_NONE */
+    size_t bulk_head;  /* octets of header before that text */
     bool csum_done; /* the link vouches for the frame being taken in */
     struct wheel wheel;
 };

@@ -91,7 +91,8 @@ bool recvq_insert(struct pool *p, struct recvq *q, uint32_t seq, const uint8_t *
         goto undo;
     if (!in_order && !add_block(p, blocks_of(p, q), seq, seq + len))
         goto undo;
-    chain_put(p, &q->chain, off, text, len);
+    if (text)
+        chain_put(p, &q->chain, off, text, len);
     if (in_order) {
         q->nxt += len;
         recvq_join(p, q);
@@ -150,6 +151,9 @@ uint32_t recvq_read(struct pool *p, struct recvq *q, void *to, uint32_t cap)
         chain_drop(p, &q->chain, n);
     }
     q->user += n;
+    /* Room kept for octets to come (placed.c) goes back with the last that came. */
+    if (q->user == q->nxt && q->blocks == PAGE_NONE)
+        chain_free(p, &q->chain);
     return n;
 }
 

@@ -167,6 +167,21 @@ struct rs_piece {
     size_t len;
 };
 enum { RS_PIECES = 8 };
+/* Room of the host's own for octets to come. */
+struct rs_room {
+    uint8_t *octets;
+    size_t len;
+};
+/* With offload: where the text of the next frame is likely to belong, and in *head how many octets
+ * of header are likely to stand before it (virtio-net header included).  The caller reads a frame's
+ * first *head octets elsewhere and the rest into the pieces of room, then calls rs_input_placed.
+ * Returns the pieces, 0 when there is no telling; nothing may change the host in between. */
+unsigned rs_input_room(struct rs_host *, size_t *head, struct rs_room room[RS_PIECES]);
+/* Takes in the frame so read.  False, and nothing changed, when the guess was wrong: rs_input is to
+ * be called with the whole frame in one piece then. */
+bool rs_input_placed(struct rs_host *, const uint8_t *head, size_t head_len, size_t text_len,
+                     rs_time now);
+
 /* As rs_output, but with offload text is not copied: it follows the n octets written to buf as
  * `*pieces` pieces of the host's own memory, good until the next call that changes the host. */
 size_t rs_output_gather(struct rs_host *, uint8_t *buf, size_t cap, struct rs_piece piece[RS_PIECES],

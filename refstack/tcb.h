@@ -294,6 +294,10 @@ void tcp_established(struct rs_host *, struct tcb *, const struct tcp_seg *);
 bool reopen_time_wait(struct rs_host *, struct tcb *, const struct datagram *,
                       const struct tcp_seg *, const struct tcp_opts *);
 void tcp_input(struct rs_host *, const struct datagram *);
+/* A segment whose form is right, for the TCB found for it (NULL: none).  Text may be NULL where
+ * placed.c has put it into the receive queue already. */
+void tcp_segment(struct rs_host *, struct tcb *, const struct datagram *, struct tcp_seg *,
+                 const struct tcp_opts *);
 enum rs_reason arrives_synchronized(struct rs_host *, struct tcb *, const struct datagram *,
                                     struct tcp_seg *, const struct tcp_opts *);
 /* Makes the segment one that begins at or after RCV.NXT and does not exceed the window. */
