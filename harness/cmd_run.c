@@ -13,19 +13,22 @@
 struct options {
     struct suite_options suite;
     struct report_paths paths;
-    const char *on;
+    const char *on, *expect;
     char **path;
     int n_paths;
 };
 
 enum { KEY_JSON = 256, KEY_JUNIT, KEY_HTML, KEY_KEEP, KEY_FILTER, KEY_ON, KEY_TAP, KEY_SEED,
-       KEY_TIMEOUT };
+       KEY_TIMEOUT, KEY_EXPECT };
 
 static const struct argp_option argp_options[] = {
     { "on", KEY_ON, "SUT", 0, "the stack under test (default: refstack)", 0 },
     { "filter", KEY_FILTER, "TEXT", 0,
       "only scripts with TEXT in their path, or tagged with the requirement TEXT", 0 },
     { "keep", KEY_KEEP, "DIR", 0, "keep a pcapng and a ladder of each case that fails", 0 },
+    { "expect", KEY_EXPECT, "FILE", 0,
+      "failures that are known, SCRIPT<TAB>REASON a line, and must fail; a folder: SUT.tsv in it",
+      0 },
     { "jobs", 'j', "N", 0, "run N cases at once (default: one per processor)", 0 },
     { "tap", KEY_TAP, NULL, 0, "write TAP to standard output (the default)", 0 },
     { "json", KEY_JSON, "FILE", 0, "write the results as JSON", 0 },
@@ -62,6 +65,9 @@ static error_t parse_output(int key, char *arg, struct options *o)
         return 0;
     case KEY_KEEP:
         o->suite.keep = arg;
+        return 0;
+    case KEY_EXPECT:
+        o->expect = arg;
         return 0;
     case KEY_TAP:
         return 0;
@@ -149,7 +155,11 @@ int cmd_run(int argc, char **argv)
                                        "be made", o.suite.keep, strerror(errno));
         return usage(error);
     }
+    struct expect expect = { 0 };
     int status = 0;
+    if (o.expect)
+        status = expect_load(&expect, o.expect, o.on, error, sizeof(error));
+    o.suite.expect = &expect;
     for (int i = 0; i < o.n_paths && !status; i++)
         status = suite_add(&s, o.path[i], &o.suite, error, sizeof(error));
     if (status)
@@ -159,5 +169,6 @@ int cmd_run(int argc, char **argv)
     else
         status = run(&o, &s);
     suite_free(&s);
+    expect_free(&expect);
     return status;
 }

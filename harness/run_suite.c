@@ -277,7 +277,13 @@ static void report_one(const struct suite_case *c, const struct suite_options *o
         keep_artefact(rc, opt->keep, "ladder");
     }
     const char *pcap = failed && rc->n_artefacts ? rc->artefact[0].path : NULL;
-    if (res->verdict == VERDICT_PASS)
+    const char *expected = opt->expect ? expect_reason(opt->expect, c->path) : NULL;
+    if (failed && expected)
+        case_verdict(rc, VERDICT_EXPECTED_FAILURE, "%s", expected);
+    else if (res->verdict == VERDICT_PASS && expected)
+        case_verdict(rc, VERDICT_FAIL, "%s: expected a failure (%s), got a pass; take the line out "
+                                       "of %s", c->path, expected, opt->expect->path);
+    else if (res->verdict == VERDICT_PASS)
         case_verdict(rc, VERDICT_PASS, NULL);
     else
         case_verdict(rc, res->verdict, "%s%s%s", res->reason, pcap ? "\n  pcapng: " : "",

@@ -6,6 +6,7 @@
 #ifndef HARNESS_RUN_SUITE_H
 #define HARNESS_RUN_SUITE_H
 
+#include "harness/expect.h"
 #include "harness/report.h"
 #include "harness/run.h"
 
@@ -25,6 +26,7 @@ struct suite_options {
     const struct sut_ops *ops;
     const char *filter; /* a part of a name, or a requirement id; NULL: all */
     const char *keep;   /* folder for pcapng and ladder of each case that failed; NULL: none */
+    const struct expect *expect; /* failures that are known; NULL: none */
     unsigned jobs;
     unsigned timeout_s; /* of real time that one case may take */
     uint64_t seed;
