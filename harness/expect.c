@@ -25,7 +25,11 @@ static bool add(struct expect *e, char *line, unsigned number, char *error, size
     e->entry = realloc(e->entry, (e->n + 1) * sizeof(*e->entry));
     if (!e->entry)
         abort();
-    e->entry[e->n++] = (struct expect_entry){ strdup(line), strdup(tab + 1) };
+    char *sign = strchr(tab + 1, '\t');
+    if (sign)
+        *sign++ = '\0';
+    e->entry[e->n++] = (struct expect_entry){ strdup(line), strdup(tab + 1),
+                                              strdup(sign ? sign : "") };
     return true;
 }
 
@@ -84,14 +88,14 @@ static bool names(const char *script, const char *path, size_t len)
            (n == len || path[len - n - 1] == '/');
 }
 
-const char *expect_reason(const struct expect *e, const char *script_path)
+const struct expect_entry *expect_find(const struct expect *e, const char *script_path)
 {
     size_t len = strlen(script_path);
     if (len > 4 && strcmp(script_path + len - 4, ".pkt") == 0)
         len -= 4;
     for (size_t i = 0; i < e->n; i++)
         if (names(e->entry[i].script, script_path, len))
-            return e->entry[i].reason;
+            return &e->entry[i];
     return NULL;
 }
 
@@ -100,6 +104,7 @@ void expect_free(struct expect *e)
     for (size_t i = 0; i < e->n; i++) {
         free(e->entry[i].script);
         free(e->entry[i].reason);
+        free(e->entry[i].sign);
     }
     free(e->entry);
     free(e->path);

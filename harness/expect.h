@@ -1,16 +1,17 @@
 /* Failures that are known and explained.  A case listed here must fail, so that the list is never
  * longer than what is true.
  *
- * A file has one case a line, `SCRIPT<TAB>REASON`: the script's path below its corpus folder,
- * without .pkt; the reason with the clause that the stack departs from.  Lines that begin with #
- * and empty ones are comments. */
+ * A file has one case a line, `SCRIPT<TAB>REASON[<TAB>SIGN]`: the script's path below its corpus
+ * folder, without .pkt; the reason with the clause that the stack departs from; and what the
+ * failure's message must contain, or it is another failure.  Lines that begin with # and empty ones
+ * are comments. */
 #ifndef HARNESS_EXPECT_H
 #define HARNESS_EXPECT_H
 
 #include <stddef.h>
 
 struct expect_entry {
-    char *script, *reason;
+    char *script, *reason, *sign; /* sign: "" for any failure */
 };
 
 struct expect {
@@ -22,8 +23,8 @@ struct expect {
 /* Reads the file, or SUT.tsv of a folder, which need not be there.  0, or -1 after one sentence in
  * error. */
 int expect_load(struct expect *, const char *path, const char *sut, char *error, size_t cap);
-/* Why the script at this path is expected to fail, or NULL. */
-const char *expect_reason(const struct expect *, const char *script_path);
+/* How the script at this path is expected to fail, or NULL. */
+const struct expect_entry *expect_find(const struct expect *, const char *script_path);
 void expect_free(struct expect *);
 
 #endif

@@ -31,13 +31,15 @@ static void a_script_is_named_by_the_end_of_its_path(void **state)
     struct expect e;
     char error[512] = "";
     (void)state;
-    const char *path = put("x.tsv", "# why\n\na/one\tRFC 1 s2\nsome/two\tRFC 3 s4\n");
+    const char *path = put("x.tsv", "# why\n\na/one\tRFC 1 s2\nsome/two\tRFC 3 s4\tack: \n");
     assert_int_equal(0, expect_load(&e, path, "x", error, sizeof(error)));
-    assert_string_equal("RFC 1 s2", expect_reason(&e, "corpus/a/one.pkt"));
-    assert_string_equal("RFC 3 s4", expect_reason(&e, "some/two.pkt"));
-    assert_null(expect_reason(&e, "corpus/aa/one.pkt"));
-    assert_null(expect_reason(&e, "corpus/ba/one.pkt"));
-    assert_null(expect_reason(&e, "one.pkt"));
+    assert_string_equal("RFC 1 s2", expect_find(&e, "corpus/a/one.pkt")->reason);
+    assert_string_equal("", expect_find(&e, "corpus/a/one.pkt")->sign);
+    assert_string_equal("RFC 3 s4", expect_find(&e, "some/two.pkt")->reason);
+    assert_string_equal("ack: ", expect_find(&e, "some/two.pkt")->sign);
+    assert_null(expect_find(&e, "corpus/aa/one.pkt"));
+    assert_null(expect_find(&e, "corpus/ba/one.pkt"));
+    assert_null(expect_find(&e, "one.pkt"));
     expect_free(&e);
 }
 
@@ -79,7 +81,7 @@ static void a_file_that_is_not_there_is_refused(void **state)
 }
 
 /* Runs one script that passes on refstack, or fails by its state. */
-static enum verdict verdict_when(bool passes, bool listed)
+static enum verdict verdict_when(bool passes, const char *list_text)
 {
     char text[256], error[512];
     struct suite s = { 0 };
@@ -89,7 +91,7 @@ static enum verdict verdict_when(bool passes, bool listed)
     snprintf(text, sizeof(text), "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n"
                                  "+0 bind(3, ..., ...) = 0\n+0 listen(3, 5) = 0\nstate %s\n",
              passes ? "LISTEN" : "ESTABLISHED");
-    put("one.tsv", listed ? "case\tRFC 0 s0\n" : "");
+    put("one.tsv", list_text);
     char list[128];
     snprintf(list, sizeof(list), "%s/one.tsv", dir);
     assert_int_equal(0, expect_load(&e, list, "refstack", error, sizeof(error)));
@@ -110,10 +112,17 @@ static enum verdict verdict_when(bool passes, bool listed)
 static void an_expected_failure_must_fail(void **state)
 {
     (void)state;
-    assert_int_equal(VERDICT_PASS, verdict_when(true, false));
-    assert_int_equal(VERDICT_FAIL, verdict_when(false, false));
-    assert_int_equal(VERDICT_EXPECTED_FAILURE, verdict_when(false, true));
-    assert_int_equal(VERDICT_FAIL, verdict_when(true, true));
+    assert_int_equal(VERDICT_PASS, verdict_when(true, ""));
+    assert_int_equal(VERDICT_FAIL, verdict_when(false, ""));
+    assert_int_equal(VERDICT_EXPECTED_FAILURE, verdict_when(false, "case\tRFC 0 s0\n"));
+    assert_int_equal(VERDICT_FAIL, verdict_when(true, "case\tRFC 0 s0\n"));
+}
+
+static void another_failure_than_the_expected_one_is_a_failure(void **state)
+{
+    (void)state;
+    assert_int_equal(VERDICT_EXPECTED_FAILURE, verdict_when(false, "case\tRFC 0\tstate: \n"));
+    assert_int_equal(VERDICT_FAIL, verdict_when(false, "case\tRFC 0\tack: \n"));
 }
 
 static int make_dir(void **state)
@@ -142,6 +151,7 @@ int main(void)
         cmocka_unit_test(a_line_without_a_reason_is_refused_with_its_place),
         cmocka_unit_test(a_file_that_is_not_there_is_refused),
         cmocka_unit_test(an_expected_failure_must_fail),
+        cmocka_unit_test(another_failure_than_the_expected_one_is_a_failure),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

@@ -277,12 +277,12 @@ static void report_one(const struct suite_case *c, const struct suite_options *o
         keep_artefact(rc, opt->keep, "ladder");
     }
     const char *pcap = failed && rc->n_artefacts ? rc->artefact[0].path : NULL;
-    const char *expected = opt->expect ? expect_reason(opt->expect, c->path) : NULL;
-    if (failed && expected)
-        case_verdict(rc, VERDICT_EXPECTED_FAILURE, "%s", expected);
-    else if (res->verdict == VERDICT_PASS && expected)
+    const struct expect_entry *known = opt->expect ? expect_find(opt->expect, c->path) : NULL;
+    if (failed && known && strstr(res->reason, known->sign))
+        case_verdict(rc, VERDICT_EXPECTED_FAILURE, "%s", known->reason);
+    else if (res->verdict == VERDICT_PASS && known)
         case_verdict(rc, VERDICT_FAIL, "%s: expected a failure (%s), got a pass; take the line out "
-                                       "of %s", c->path, expected, opt->expect->path);
+                                       "of %s", c->path, known->reason, opt->expect->path);
     else if (res->verdict == VERDICT_PASS)
         case_verdict(rc, VERDICT_PASS, NULL);
     else

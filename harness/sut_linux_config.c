@@ -39,7 +39,8 @@ static bool parse(const char *text, int64_t *v)
 
 /* ---- Where each setting goes ------------------------------------------------------------ */
 
-/* `unit` is how many of ours make one of the kernel's. */
+/* `unit` is how many of ours make one of the kernel's.  Buffers are missing: the kernel counts the
+ * memory that text takes and not its octets, so that no setting gives a window of so many. */
 static const struct {
     const char *name, *sysctl;
     int64_t unit;
@@ -65,8 +66,6 @@ static const struct {
     { "keepalive", SOL_SOCKET, SO_KEEPALIVE, 1, false },
     { "nagle", IPPROTO_TCP, TCP_NODELAY, 1, true },
     { "mss", IPPROTO_TCP, TCP_MAXSEG, 1, false },
-    { "snd_buf", SOL_SOCKET, SO_SNDBUF, 1, false },
-    { "rcv_buf", SOL_SOCKET, SO_RCVBUF, 1, false },
     { "user_timeout", IPPROTO_TCP, TCP_USER_TIMEOUT, 1000, false },
     { "ttl", IPPROTO_IP, IP_TTL, 1, false },
     { "tos", IPPROTO_IP, IP_TOS, 1, false },
