@@ -150,6 +150,21 @@ static void a_reset_takes_a_connection_out_of_the_queue_to_accept(void **unused)
     assert_int_equal(rs_accept(p.host, listener, p.now), RS_EAGAIN);
 }
 
+/* A handshake given up makes room for the next. */
+static void a_reset_in_syn_received_gives_its_place_in_the_backlog_back(void **unused)
+{
+    (void)unused;
+    listen_with_backlog(2);
+    for (uint32_t i = 0; i < 10; i++) {
+        p.port = (uint16_t)(3000 + i);
+        say("S", 0, 0, 0);
+        get("SA", 0, 1, 0);
+        say("R", 1, 0, 0);
+        quiet();
+    }
+    assert_int_equal(rs_reasons(p.host)[RS_REASON_BACKLOG_FULL], 0);
+}
+
 static void a_listener_that_closes_resets_what_nobody_accepted(void **unused)
 {
     (void)unused;
@@ -223,6 +238,7 @@ int main(void)
         cmocka_unit_test(figure_11_a_listener_stirred_by_an_old_syn_returns_to_listen),
         cmocka_unit_test(a_full_backlog_drops_a_syn_in_silence_until_one_is_accepted),
         cmocka_unit_test(a_reset_takes_a_connection_out_of_the_queue_to_accept),
+        cmocka_unit_test(a_reset_in_syn_received_gives_its_place_in_the_backlog_back),
         cmocka_unit_test(a_listener_that_closes_resets_what_nobody_accepted),
         cmocka_unit_test(a_listen_for_one_peer_takes_no_other),
         cmocka_unit_test(an_open_that_cannot_be_is_refused_at_once),

@@ -72,6 +72,35 @@ static void a_scale_that_only_one_end_offers_is_not_used(void **unused)
     assert_int_equal(status().snd_wnd, 4000);
 }
 
+/* CVE-2019-11479 in spirit: a peer may not have a segment made of every octet. */
+static void a_tiny_mss_is_raised_to_the_floor(void **unused)
+{
+    static const uint8_t mss_1[] = { 2, 4, 0, 1 };
+
+    (void)unused;
+    up_with_all();
+    p.wnd = 4000;
+    answer_syn_with(mss_1, sizeof mss_1);
+    assert_true(status().smss >= p.cfg.tcp.min_mss);
+    user_sends(200);
+    get("A", 1, 1, status().smss);
+}
+
+/* What a window probe carries is the next octet of the stream and no other. */
+static void a_window_probe_carries_the_next_octet_of_the_stream(void **unused)
+{
+    (void)unused;
+    plain_up();
+    established();
+    p.wnd = 0;
+    say("A", 1, 1, 0);
+    assert_int_equal(rs_send(p.host, p.conn, "QRS", 3, 0, p.now), 3);
+    quiet();
+    to_deadline();
+    get("A", 1, 1, 1);
+    assert_int_equal(p.got.text[0], 'Q');
+}
+
 /* RFC 7323 section 2.3: more than 14 counts as 14. */
 static void a_scale_above_fourteen_is_fourteen(void **unused)
 {
@@ -231,6 +260,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_window_is_scaled_on_every_segment_but_a_syn),
         cmocka_unit_test(a_scale_that_only_one_end_offers_is_not_used),
+        cmocka_unit_test(a_tiny_mss_is_raised_to_the_floor),
+        cmocka_unit_test(a_window_probe_carries_the_next_octet_of_the_stream),
         cmocka_unit_test(a_scale_above_fourteen_is_fourteen),
         cmocka_unit_test(text_sacked_and_then_dropped_by_the_peer_is_sent_again),
         cmocka_unit_test(sack_blocks_that_cannot_be_are_not_believed),
