@@ -197,7 +197,8 @@ static size_t output(struct rs_host *h, uint8_t *buf, size_t cap, rs_time now)
     h->now = now;
     h->looped = 0;
     timers_fire(h);
-    frag_expire(h);
+    if (h->n_frag > 0)
+        frag_expire(h);
     for (;;) {
         size_t n = link_output(h, buf, cap);
         if (n > 0 || h->ready_head == TCB_NONE)
