@@ -83,6 +83,8 @@ struct layout {
     size_t tcb, bucket, next, pages, end;
 };
 
+enum { LINE = 64 }; /* octets of a cache line */
+
 static size_t align(size_t x)
 {
     return (x + 15) & ~(size_t)15;
@@ -92,7 +94,7 @@ static struct layout layout_of(const struct rs_config *c)
 {
     struct layout l;
 
-    l.tcb = align(sizeof(struct rs_host));
+    l.tcb = align(sizeof(struct rs_host)) + LINE; /* the table itself begins at a line */
     l.bucket = align(l.tcb + c->max_conns * sizeof(struct tcb));
     l.next = align(l.bucket + c->demux_buckets * sizeof(uint32_t));
     l.pages = align(l.next + c->pages * sizeof(uint32_t));
@@ -115,7 +117,7 @@ struct rs_host *rs_init(void *block, size_t size, const struct rs_config *c, rs_
 
     memset(h, 0, sizeof *h);
     h->cfg = *c;
-    h->tcb = (struct tcb *)(void *)(at + l.tcb);
+    h->tcb = (struct tcb *)(void *)(at + l.tcb - (uintptr_t)(at + l.tcb) % LINE);
     h->bucket = (uint32_t *)(void *)(at + l.bucket);
     pool_init(&h->pool, at + l.pages, (uint32_t *)(void *)(at + l.next), c->pages, c->page_octets);
     for (unsigned i = 0; i < 4; i++) {

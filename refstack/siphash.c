@@ -2,12 +2,12 @@
 
 #include <string.h>
 
-static uint64_t rotl(uint64_t x, unsigned n)
+static inline uint64_t rotl(uint64_t x, unsigned n)
 {
     return x << n | x >> (64 - n);
 }
 
-static void sip_round(uint64_t v[4])
+static inline __attribute__((always_inline)) void sip_round(uint64_t v[4])
 {
     v[0] += v[1];
     v[1] = rotl(v[1], 13) ^ v[0];
@@ -22,7 +22,7 @@ static void sip_round(uint64_t v[4])
 }
 
 /* Octets are taken in little-endian order, as the algorithm's test vectors are. */
-static uint64_t load(const uint8_t *p, size_t n)
+static inline uint64_t load(const uint8_t *p, size_t n)
 {
     uint64_t x = 0;
     for (size_t i = 0; i < n; i++)

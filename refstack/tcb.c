@@ -44,11 +44,19 @@ static bool same_endpoint(const struct rs_endpoint *a, const struct rs_endpoint 
     return a->port == b->port && rs_addr_eq(&a->addr, &b->addr);
 }
 
+/* The lines that a segment touches are fetched together, not one after the other. */
+static void prefetch(const struct tcb *t)
+{
+    for (unsigned at = 64; t && at < 384; at += 64)
+        __builtin_prefetch((const uint8_t *)t + at, 1);
+}
+
 struct tcb *tcb_find(struct rs_host *h, const struct rs_endpoint *local,
                      const struct rs_endpoint *remote)
 {
     struct tcb *t = tcb_at(h, h->bucket[bucket_of(h, local, remote)]);
 
+    prefetch(t);
     while (t && !(same_endpoint(&t->local, local) && same_endpoint(&t->remote, remote)))
         t = tcb_at(h, t->hash_next);
     return t;
