@@ -177,6 +177,7 @@ struct router {
     size_t mtu;
     unsigned dropped;
     bool mute; /* it leaves out the size, as routers before RFC 1191 did */
+    uint32_t lie; /* or names this one */
 };
 
 static size_t complain(const struct router *r, const uint8_t *frame, size_t n, uint8_t *out)
@@ -186,6 +187,8 @@ static size_t complain(const struct router *r, const uint8_t *frame, size_t n, u
     struct icmp_msg m = { .body = p, .rest = r->mute ? 0 : (uint32_t)r->mtu };
     size_t len;
 
+    if (r->lie)
+        m.rest = r->lie;
     eth_parse(&eth, frame, n);
     const struct eth_hdr back = {
         .dst = { eth.src[0], eth.src[1], eth.src[2], eth.src[3], eth.src[4], eth.src[5] },
@@ -310,6 +313,19 @@ static void a_router_that_names_no_size_is_met_by_the_next_plateau(void **unused
     sim_close(&p.sim);
 }
 
+/* Less would be all headers, which only an attacker asks for. */
+static void no_size_makes_segments_smaller_than_the_floor(void **unused)
+{
+    struct pair p;
+    struct router r = { .mtu = 1300, .lie = 68 };
+
+    (void)unused;
+    open_pair(&p, false);
+    send_through(&p, &r, 2000);
+    assert_int_equal(status_of(&p, SIM_A).smss, 48);
+    sim_close(&p.sim);
+}
+
 static void an_ipv6_size_under_1280_is_not_believed(void **unused)
 {
     struct pair p;
@@ -392,6 +408,7 @@ int main(void)
         cmocka_unit_test(a_narrow_path_is_learned_from_icmp_and_the_text_arrives_at_once),
         cmocka_unit_test(a_single_segment_too_large_is_sent_again_in_two),
         cmocka_unit_test(a_router_that_names_no_size_is_met_by_the_next_plateau),
+        cmocka_unit_test(no_size_makes_segments_smaller_than_the_floor),
         cmocka_unit_test(an_ipv6_size_under_1280_is_not_believed),
         cmocka_unit_test(a_host_connects_to_itself_and_the_wire_hears_nothing),
         cmocka_unit_test(a_socket_is_not_connected_to_itself),

@@ -83,6 +83,9 @@ static void pieces_that_overlap_condemn_their_datagram(void **state)
         { { 0, 400, true }, { 80, 80, true } },    { { 80, 80, true }, { 0, 400, true } },
         { { 712, 288, false }, { 992, 16, true } }, { { 712, 288, false }, { 712, 280, false } },
         { { 960, 48, true }, { 712, 288, false } }, { { 712, 280, false }, { 712, 288, false } },
+        /* The end is said to be where there is more, or twice. */
+        { { 704, 296, false }, { 1000, 8, true } }, { { 800, 8, true }, { 304, 8, false } },
+        { { 304, 8, false }, { 800, 8, false } },   { { 800, 8, false }, { 304, 8, false } },
     };
     (void)state;
     for (int ip6 = 0; ip6 < 2; ip6++) {
@@ -166,6 +169,23 @@ static void a_flood_of_pieces_holds_a_third_of_the_pool_and_four_datagrams(void 
         net.now += (PATIENCE_S + 1) * RS_SEC;
         quiet();
         assert_int_equal(net.host->pool.used, 0);
+    }
+}
+
+static void a_fifth_datagram_pushes_out_the_oldest(void **state)
+{
+    (void)state;
+    net_config(RS_LINK_IP);
+    net.cfg.pages = 240;
+    net_start();
+    prepare(false);
+    for (uint16_t id = 1; id <= 5; id++)
+        feed_piece(false, id, 0, (struct cut){ 0, 504, true });
+    for (uint16_t id = 5; id >= 1; id--) {
+        feed_piece(false, id, 0, (struct cut){ 504, 496, false });
+        if (id > 1)
+            get_icmp(false, ICMP_ECHO_REPLY, 0);
+        quiet();
     }
 }
 
@@ -271,6 +291,7 @@ int main(void)
         cmocka_unit_test(the_same_place_with_other_octets_is_an_overlap),
         cmocka_unit_test(time_exceeded_is_sent_only_with_the_first_fragment),
         cmocka_unit_test(a_flood_of_pieces_holds_a_third_of_the_pool_and_four_datagrams),
+        cmocka_unit_test(a_fifth_datagram_pushes_out_the_oldest),
         cmocka_unit_test(more_pieces_than_there_are_notes_for_are_refused),
         cmocka_unit_test(congestion_marks_of_the_pieces_are_the_whole_ones),
         cmocka_unit_test(pieces_of_odd_length_or_beyond_the_end_are_refused),

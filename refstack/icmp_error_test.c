@@ -87,6 +87,24 @@ static void what_nobody_serves_is_answered_by_an_error_that_quotes_it(void **sta
     quiet();
 }
 
+static void what_comes_from_nobody_or_says_nothing_known_is_dropped(void **state)
+{
+    const struct rs_addr nobody6 = { .version = 6 };
+    const struct icmp_msg echo = { .type = ICMP6_ECHO };
+    uint8_t buf[64];
+    (void)state;
+    net_up(RS_LINK_IP);
+    size_t n = icmp6_emit_sum(&echo, &nobody6, &host6, buf, sizeof buf);
+    feed6((struct ip6_hdr){ .next = IP_PROTO_ICMP6, .src = nobody6 }, buf, n);
+    n = syn_octets(true, buf, sizeof buf);
+    feed6((struct ip6_hdr){ .next = IP_PROTO_TCP, .src = nobody6 }, buf, n);
+    assert_int_equal(count_of(RS_REASON_IP_BAD_ADDRESS), 2);
+    feed_icmp(true, (struct icmp_msg){ .type = 200 });
+    feed_icmp(true, (struct icmp_msg){ .type = ND_SOLICIT }); /* no neighbours without Ethernet */
+    assert_int_equal(count_of(RS_REASON_ICMP_IGNORED), 2);
+    quiet();
+}
+
 static void an_error_quotes_no_more_than_came(void **state)
 {
     (void)state;
@@ -222,6 +240,7 @@ int main(void)
         cmocka_unit_test(an_echo_to_all_nodes_is_answered_from_one_address),
         cmocka_unit_test(a_wrong_checksum_is_counted_and_nothing_else),
         cmocka_unit_test(what_nobody_serves_is_answered_by_an_error_that_quotes_it),
+        cmocka_unit_test(what_comes_from_nobody_or_says_nothing_known_is_dropped),
         cmocka_unit_test(an_error_quotes_no_more_than_came),
         cmocka_unit_test(an_ipv6_error_is_cut_to_the_least_mtu),
         cmocka_unit_test(no_error_answers_an_error_nor_goes_to_what_is_not_one_host),

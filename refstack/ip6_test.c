@@ -84,6 +84,24 @@ static void an_unknown_option_is_treated_as_its_type_asks(void **state)
     assert_int_equal(count_of(RS_REASON_IP_EXTENSION), 6);
 }
 
+static void an_option_that_asks_for_no_answer_to_a_group_gets_none(void **state)
+{
+    const struct rs_addr all = { .version = 6, .octet = { 0xff, 2, [15] = 1 } };
+    const struct icmp_msg echo = { .type = ICMP6_ECHO };
+    (void)state;
+    net_up(RS_LINK_IP);
+    for (unsigned action = 2; action < 4; action++) {
+        uint8_t buf[8 + ICMP_HEADER] = { IP_PROTO_ICMP6, 0, (uint8_t)(action << 6 | 30), 4 };
+        icmp6_emit_sum(&echo, &peer6, &all, buf + 8, ICMP_HEADER);
+        feed6((struct ip6_hdr){ .next = IP6_DESTINATION, .dst = all }, buf, sizeof buf);
+        if (action == 2) {
+            get_icmp(true, ICMP6_PARAMETER_PROBLEM, 2);
+            assert_true(rs_addr_eq(&net.ip6.src, &host6));
+        }
+        quiet();
+    }
+}
+
 static void a_routing_header_that_asks_for_a_hop_is_refused(void **state)
 {
     const uint8_t type0[] = { 0, 1, 0, 0, 0, 0 };
@@ -221,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_segment_behind_every_known_header_reaches_tcp),
         cmocka_unit_test(an_unknown_option_is_treated_as_its_type_asks),
+        cmocka_unit_test(an_option_that_asks_for_no_answer_to_a_group_gets_none),
         cmocka_unit_test(a_routing_header_that_asks_for_a_hop_is_refused),
         cmocka_unit_test(hop_by_hop_options_stand_first_or_not_at_all),
         cmocka_unit_test(eight_headers_and_eight_options_are_the_most),
