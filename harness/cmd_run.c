@@ -19,10 +19,11 @@ struct options {
 };
 
 enum { KEY_JSON = 256, KEY_JUNIT, KEY_HTML, KEY_KEEP, KEY_FILTER, KEY_ON, KEY_TAP, KEY_SEED,
-       KEY_TIMEOUT, KEY_EXPECT };
+       KEY_TIMEOUT, KEY_EXPECT, KEY_IP };
 
 static const struct argp_option argp_options[] = {
     { "on", KEY_ON, "SUT", 0, "the stack under test (default: refstack)", 0 },
+    { "ip", KEY_IP, "VERSION", 0, "4, 6 or both (the default: both, where the stack has both)", 0 },
     { "filter", KEY_FILTER, "TEXT", 0,
       "only scripts with TEXT in their path, or tagged with the requirement TEXT", 0 },
     { "keep", KEY_KEEP, "DIR", 0, "keep a pcapng and a ladder of each case that fails", 0 },
@@ -82,6 +83,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     switch (key) {
     case KEY_ON:
         o->on = arg;
+        return 0;
+    case KEY_IP:
+        if (strcmp(arg, "4") != 0 && strcmp(arg, "6") != 0 && strcmp(arg, "both") != 0)
+            argp_error(state, "--ip takes 4, 6 or both, not '%s'", arg);
+        o->suite.ip = arg[0] == 'b' ? 0 : (uint8_t)(arg[0] - '0');
         return 0;
     case KEY_FILTER:
         o->suite.filter = arg;

@@ -156,8 +156,7 @@ static void classify(struct run *r, struct live *l)
 static void take_apart(struct run *r, const struct run_sent *s, struct live *l)
 {
     memset(l, 0, sizeof(*l));
-    if (ip4_parse(&l->ip, s->octet, s->len) != WIRE_OK ||
-        !ip4_checksum_ok(s->octet, (size_t)l->ip.ihl * 4)) {
+    if (!run_ip_parse(&l->ip, r->opt->ip, s->octet, s->len)) {
         bad_datagram(r, "a malformed IP header");
         return;
     }
@@ -165,7 +164,7 @@ static void take_apart(struct run *r, const struct run_sent *s, struct live *l)
         bad_datagram(r, "addresses other than those of the two ends");
         return;
     }
-    if (l->ip.proto == IP_PROTO_ICMP) {
+    if (l->ip.proto == IP_PROTO_ICMP || l->ip.proto == IP_PROTO_ICMP6) {
         if (icmp_parse(&l->icmp, l->ip.payload, l->ip.payload_len) != WIRE_OK)
             bad_datagram(r, "a malformed ICMP message");
         return;
@@ -337,7 +336,12 @@ static void meet_tcp(struct run *r, const struct sc_event *ev, struct live *l)
 
 static void meet_icmp(struct run *r, const struct sc_event *ev, const struct live *l)
 {
-    const struct sc_icmp *t = &ev->u.icmp;
+    struct sc_icmp mapped = ev->u.icmp;
+    const struct sc_icmp *t = &mapped;
+    if (r->opt->ip == 6 && !run_icmp6(&mapped)) {
+        run_end(r, VERDICT_UNSUPPORTED, "icmp: ICMPv6 has no such message");
+        return;
+    }
     if (t->type != l->icmp.type || t->code != l->icmp.code)
         run_end(r, VERDICT_FAIL, "icmp: expected type %u code %u, got type %u code %u", t->type,
                 t->code, l->icmp.type, l->icmp.code);

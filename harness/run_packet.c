@@ -134,21 +134,6 @@ static size_t put_options(const struct wireview *v, const struct sc_segment *t, 
 
 /* ---- The datagram ----------------------------------------------------------------------- */
 
-static size_t put_ip(struct run *r, const struct sc_segment *t, uint8_t proto, size_t len)
-{
-    struct ip4_hdr ip = { .ihl = 5, .frag = IP4_DF, .ttl = 64, .proto = proto };
-    ip.total_len = (uint16_t)(IP4_HEADER + len);
-    ip.src = r->config.remote;
-    ip.dst = r->config.local;
-    if (t && t->has_tos)
-        ip.tos = t->tos;
-    if (t && t->has_ecn)
-        ip.tos = (uint8_t)((ip.tos & 0xfc) | (t->ecn & 3));
-    if (t && t->ttl)
-        ip.ttl = t->ttl;
-    return ip4_emit_sum(&ip, r->buf, sizeof(r->buf));
-}
-
 /* Damage comes last, with the checksum made right again for what is left, so that the stack gets
  * as far as the damage and not only as far as the checksum. */
 static size_t damage(struct run *r, const struct sc_segment *t, uint8_t *p, size_t len)
@@ -220,17 +205,17 @@ static void inject_tcp(struct run *r, const struct sc_packet *p)
     uint8_t *text = make_text(v, t, seg.seq);
     seg.text = text;
     seg.text_len = t->text_len;
-    size_t room = sizeof(r->buf) - IP4_HEADER;
+    const size_t ip = run_ip_octets(r);
     size_t n = bad ? 0 : tcp_emit_sum(&seg, &r->config.remote, &r->config.local,
-                                      r->buf + IP4_HEADER, room);
+                                      r->buf + ip, sizeof(r->buf) - ip);
     free(text);
     if (!n) {
         run_end(r, VERDICT_ERROR, "segment: it does not fit: at most 40 octets of options and "
                                   "65,495 of text");
         return;
     }
-    n = damage(r, t, r->buf + IP4_HEADER, n);
-    n += put_ip(r, t, IP_PROTO_TCP, n);
+    n = damage(r, t, r->buf + ip, n);
+    n += run_put_ip(r, t, IP_PROTO_TCP, n);
     run_deliver(r, r->buf, n);
     if (!(t->malform & ~SC_BAD_RESERVED))
         wireview_in(v, &seg);
@@ -238,33 +223,59 @@ static void inject_tcp(struct run *r, const struct sc_packet *p)
 
 /* ---- ICMP ------------------------------------------------------------------------------- */
 
-/* The message quotes the header and eight octets of a segment that the SUT sent (RFC 792). */
-static void inject_icmp(struct run *r, const struct sc_icmp *t)
+/* The start of a datagram that the SUT sent, as a router quotes it. */
+static size_t put_quote(struct run *r, const struct run_conn *c, const struct sc_icmp *t,
+                        uint8_t *buf, size_t cap)
 {
-    if (r->current < 0)
-        run_conn_new(r, r->listen_port ? r->listen_port : r->config.port, 0);
-    struct run_conn *c = &r->conn[r->current < 0 ? 0 : r->current];
-    uint8_t body[IP4_HEADER + 8];
-    struct ip4_hdr ip = { .ihl = 5, .frag = IP4_DF, .ttl = 64, .proto = IP_PROTO_TCP };
-    ip.total_len = (uint16_t)(IP4_HEADER + TCP_HEADER + t->text_len);
-    ip.src = r->config.local;
-    ip.dst = r->config.remote;
-    ip4_emit_sum(&ip, body, sizeof(body));
-    struct wcur w = wcur_of(body + IP4_HEADER, 8);
+    size_t n;
+    if (r->opt->ip == 6) {
+        struct ip6_hdr ip = { .next = IP_PROTO_TCP, .hops = 64 };
+        ip.payload_len = (uint16_t)(TCP_HEADER + t->text_len);
+        ip.src = r->config.local;
+        ip.dst = r->config.remote;
+        n = ip6_emit(&ip, buf, cap);
+    } else {
+        struct ip4_hdr ip = { .ihl = 5, .frag = IP4_DF, .ttl = 64, .proto = IP_PROTO_TCP };
+        ip.total_len = (uint16_t)(IP4_HEADER + TCP_HEADER + t->text_len);
+        ip.src = r->config.local;
+        ip.dst = r->config.remote;
+        n = ip4_emit_sum(&ip, buf, cap);
+    }
+    struct wcur w = wcur_of(buf + n, 8);
     wcur_u16(&w, c->sut_port);
     wcur_u16(&w, c->peer_port);
     wcur_u32(&w, wireview_num(&c->view, t->seq, WV_SUT));
-    struct icmp_msg m = { .type = t->type, .code = t->code, .rest = t->mtu, .body = body,
-                          .body_len = sizeof(body) };
-    size_t n = icmp_emit_sum(&m, r->buf + IP4_HEADER, sizeof(r->buf) - IP4_HEADER);
-    n += put_ip(r, NULL, IP_PROTO_ICMP, n);
+    return n + 8;
+}
+
+/* The message quotes the header and eight octets of a segment that the SUT sent (RFC 792). */
+static void inject_icmp(struct run *r, struct sc_icmp t)
+{
+    const size_t ip = run_ip_octets(r);
+    uint8_t body[IP6_HEADER + 8] = { 0 };
+    if (r->current < 0)
+        run_conn_new(r, r->listen_port ? r->listen_port : r->config.port, 0);
+    struct run_conn *c = &r->conn[r->current < 0 ? 0 : r->current];
+    if (r->opt->ip == 6 && !run_icmp6(&t)) {
+        run_end(r, VERDICT_UNSUPPORTED, "icmp: ICMPv6 has no such message");
+        return;
+    }
+    struct icmp_msg m = { .type = t.type, .code = t.code, .rest = t.mtu, .body = body };
+    m.body_len = put_quote(r, c, &t, body, sizeof(body));
+    size_t n;
+    if (r->opt->ip == 6)
+        n = icmp6_emit_sum(&m, &r->config.remote, &r->config.local, r->buf + ip,
+                           sizeof(r->buf) - ip);
+    else
+        n = icmp_emit_sum(&m, r->buf + ip, sizeof(r->buf) - ip);
+    n += run_put_ip(r, NULL, r->opt->ip == 6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP, n);
     run_deliver(r, r->buf, n);
 }
 
 void run_inject(struct run *r, const struct sc_event *ev)
 {
     if (ev->kind == SC_ICMP)
-        inject_icmp(r, &ev->u.icmp);
+        inject_icmp(r, ev->u.icmp);
     else
         inject_tcp(r, &ev->u.packet);
 }

@@ -86,12 +86,18 @@ uint64_t run_slack(const struct run *, uint64_t to);
 /* Seconds that the script takes at least, in microseconds. */
 uint64_t run_least(const struct script *);
 
-/* ---- Packets (run_packet.c, run_expect.c) ----------------------------------------------- */
+/* ---- Packets (run_packet.c, run_ip.c, run_expect.c) ------------------------------------- */
 
 void run_inject(struct run *, const struct sc_event *);
 void run_expect(struct run *, const struct sc_event *);
 struct run_conn *run_conn_new(struct run *, uint16_t sut_port, uint16_t peer_port);
 struct run_conn *run_conn_find(struct run *, uint16_t sut_port, uint16_t peer_port);
+/* ICMPv4's numbers to those of ICMPv6 (RFC 4443); false when it has no such message. */
+bool run_icmp6(struct sc_icmp *);
+/* Writes the IP header of a datagram with len octets of payload, which stand run_ip_octets(r)
+ * behind the start of the buffer; returns the header's octets.  The segment may be NULL. */
+size_t run_put_ip(struct run *, const struct sc_segment *, uint8_t proto, size_t len);
+size_t run_ip_octets(const struct run *);
 /* Hands a datagram to the SUT and records it. */
 void run_deliver(struct run *, const uint8_t *, size_t len);
 void run_record_packet(struct run *, bool out, const uint8_t *, size_t len, uint64_t us);

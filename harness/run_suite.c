@@ -65,9 +65,15 @@ static int add_script(struct suite *s, const char *path, size_t skip,
         script_free(script);
         return 0;
     }
-    add_case(s, path, skip, script, script->ip ? script->ip : 4);
-    if (!script->ip && (opt->ops->caps & SUT_IP6))
+    /* Asked for by name, a version that the stack lacks is judged, as unsupported. */
+    const bool six = opt->ip == 6 || (opt->ops->caps & SUT_IP6) || script->ip == 6;
+    const size_t before = s->n;
+    if (script->ip != 6 && opt->ip != 6)
+        add_case(s, path, skip, script, 4);
+    if (script->ip != 4 && opt->ip != 4 && six)
         add_case(s, path, skip, script, 6);
+    if (s->n == before)
+        script_free(script);
     return 0;
 }
 

@@ -37,7 +37,7 @@ static void write_script(const char *name, int backlog)
     fclose(f);
 }
 
-static struct result *run_all(unsigned jobs, const char *filter)
+static struct result *run_all(unsigned jobs, const char *filter, uint8_t ip)
 {
     char error[1024];
     struct suite s = { 0 };
@@ -45,7 +45,7 @@ static struct result *run_all(unsigned jobs, const char *filter)
     bad = sut_refstack;
     bad.listen = bad_listen;
     const struct suite_options opt = { .ops = &bad, .jobs = jobs, .timeout_s = 1, .seed = 1,
-                                       .filter = filter };
+                                       .filter = filter, .ip = ip };
     FILE *null = fopen("/dev/null", "w");
     assert_non_null(null);
     assert_int_equal(suite_add(&s, folder, &opt, error, sizeof(error)), 0);
@@ -61,7 +61,7 @@ static void a_crash_or_a_hang_costs_one_case(void **state)
 {
     (void)state;
     for (unsigned jobs = 1; jobs <= 3; jobs += 2) {
-        struct result *r = run_all(jobs, NULL);
+        struct result *r = run_all(jobs, NULL, 4);
         assert_int_equal(r->n_cases, 5);
         assert_string_equal(r->cases[1]->name, "b-crash");
         assert_int_equal(r->cases[1]->verdict, VERDICT_ERROR);
@@ -78,13 +78,24 @@ static void a_crash_or_a_hang_costs_one_case(void **state)
 static void a_filter_takes_a_part_of_a_path_or_a_tag(void **state)
 {
     (void)state;
-    struct result *r = run_all(1, "c-good");
+    struct result *r = run_all(1, "c-good", 4);
     assert_int_equal(r->n_cases, 1);
     result_free(r);
-    r = run_all(1, "MUST-5");
+    r = run_all(1, "MUST-5", 6);
     assert_int_equal(r->n_cases, 1);
     assert_string_equal(r->cases[0]->name, "e-good");
     assert_string_equal(r->cases[0]->tag[0], "MUST-5");
+    result_free(r);
+}
+
+static void a_script_for_either_version_is_a_case_of_each(void **state)
+{
+    (void)state;
+    struct result *r = run_all(1, "c-good", 0);
+    assert_int_equal(r->n_cases, 2);
+    assert_int_equal(r->cases[0]->ip, 4);
+    assert_int_equal(r->cases[1]->ip, 6);
+    assert_int_equal(r->cases[1]->verdict, VERDICT_PASS);
     result_free(r);
 }
 
@@ -118,6 +129,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_crash_or_a_hang_costs_one_case),
         cmocka_unit_test(a_filter_takes_a_part_of_a_path_or_a_tag),
+        cmocka_unit_test(a_script_for_either_version_is_a_case_of_each),
     };
     return cmocka_run_group_tests(tests, make_scripts, remove_scripts);
 }

@@ -45,9 +45,15 @@ static void *ref_create(const struct sut_config *config, uint64_t now, char *why
     rs_config_default(&c);
     c.seed = config->seed;
     c.link = RS_LINK_IP;
-    c.addr = config->local;
-    c.prefix_len = config->local.version == 4 ? 16 : 64;
-    c.gateway = config->remote;
+    if (config->local.version == 6) {
+        c.addr6 = config->local;
+        c.prefix6 = 64;
+        c.gateway6 = config->remote;
+    } else {
+        c.addr = config->local;
+        c.prefix_len = 16;
+        c.gateway = config->remote;
+    }
     if (config->mtu)
         c.mtu = config->mtu;
     for (size_t i = 0; i < config->n_settings; i++)
@@ -265,7 +271,7 @@ static int ref_close(void *sut, int fd, uint64_t now)
 
 const struct sut_ops sut_refstack = {
     .name = "refstack",
-    .caps = SUT_VIRTUAL_TIME | SUT_MANY_CONNECTIONS | SUT_STATE,
+    .caps = SUT_VIRTUAL_TIME | SUT_IP6 | SUT_MANY_CONNECTIONS | SUT_STATE,
     .create = ref_create,
     .destroy = ref_destroy,
     .input = ref_input,

@@ -5,7 +5,7 @@
 
 #include "harness/sut_refstack.h"
 
-enum field_kind { F_TIME, F_U32, F_U16, F_U8, F_BOOL };
+enum field_kind { F_TIME, F_U32, F_U16, F_U8, F_BOOL, F_CC };
 
 #define TCP_FIELD(name, kind) { #name, kind, offsetof(struct rs_config, tcp.name) }
 #define HOST_FIELD(name, kind) { #name, kind, offsetof(struct rs_config, name) }
@@ -26,6 +26,10 @@ static const struct field {
     TCP_FIELD(tos, F_U8),             TCP_FIELD(keepalive, F_BOOL),
     TCP_FIELD(nagle, F_BOOL),         TCP_FIELD(window_scale, F_BOOL),
     TCP_FIELD(timestamps, F_BOOL),    TCP_FIELD(sack, F_BOOL),
+    TCP_FIELD(fin_wait_2, F_TIME),    TCP_FIELD(rack, F_BOOL),
+    TCP_FIELD(ecn, F_BOOL),           TCP_FIELD(fastopen, F_BOOL),
+    TCP_FIELD(fastopen_pending, F_U32), TCP_FIELD(syn_cookies, F_BOOL),
+    TCP_FIELD(uto, F_BOOL),           TCP_FIELD(congestion, F_CC),
     TCP_FIELD(rfc1337, F_BOOL),       HOST_FIELD(mtu, F_U16),
     HOST_FIELD(max_conns, F_U32),     HOST_FIELD(backlog, F_U32),
     HOST_FIELD(pages, F_U32),
@@ -57,12 +61,20 @@ static bool set_switch(bool *field, const char *value)
     return *field || !strcmp(value, "off");
 }
 
+static bool set_congestion(enum rs_congestion *field, const char *value)
+{
+    *field = !strcmp(value, "cubic") ? RS_CC_CUBIC : RS_CC_NEWRENO;
+    return *field == RS_CC_CUBIC || !strcmp(value, "newreno");
+}
+
 static bool set_field(struct rs_config *c, const struct field *f, const char *value)
 {
     unsigned char *p = (unsigned char *)c + f->at;
     uint64_t v = 0;
     if (f->kind == F_BOOL)
         return set_switch((bool *)(void *)p, value);
+    if (f->kind == F_CC)
+        return set_congestion((enum rs_congestion *)(void *)p, value);
     if (!parse_value(value, f->kind == F_TIME, &v))
         return false;
     const uint8_t v8 = (uint8_t)v;
@@ -80,6 +92,7 @@ static bool set_field(struct rs_config *c, const struct field *f, const char *va
         return v == v16;
     case F_U8:
     case F_BOOL:
+    case F_CC:
         break;
     }
     memcpy(p, &v8, sizeof(v8));
