@@ -244,6 +244,51 @@ static void a_longer_user_timeout_the_peer_asks_for_is_heeded(void **unused)
     sim_close(&s);
 }
 
+/* A path that swallows what is larger than 1300 octets of TCP text, and says nothing. */
+static bool swallow_large(struct sim *s, int from, const struct tcp_seg *seg)
+{
+    (void)from;
+    return look(s, from, seg) && seg->text_len <= 1200;
+}
+
+static void large_segments_that_vanish_are_sent_again_smaller(void **unused)
+{
+    struct sim s;
+    struct seen w;
+    struct rs_config c;
+    const struct rs_endpoint any = { .port = 0 };
+    const struct rs_endpoint server = sim_at(SIM_B, 80);
+    struct rs_status status;
+    static uint8_t data[20000];
+    size_t got = 0;
+    int n;
+
+    (void)unused;
+    rs_config_default(&c);
+    start(&s, &w, &c);
+    const int b = rs_open_passive(s.host[SIM_B], &server, NULL, s.now);
+    const int a = rs_open_active(s.host[SIM_A], &any, &server, s.now);
+    sim_settle(&s);
+    s.tap = swallow_large;
+    assert_int_equal(rs_send(s.host[SIM_A], a, data, sizeof data, 0, s.now), sizeof data);
+    for (int i = 0; i < 60 && got < sizeof data; i++) {
+        sim_run(&s, s.now + RS_SEC);
+        while ((n = rs_receive(s.host[SIM_B], b, data, sizeof data, s.now)) > 0)
+            got += (size_t)n;
+    }
+    assert_int_equal(got, sizeof data);
+    rs_status(s.host[SIM_A], a, &status);
+    assert_true(status.smss < 1460);
+    /* Ten minutes later the large size has its chance again. */
+    s.tap = look;
+    sim_run(&s, s.now + 601 * RS_SEC);
+    rs_send(s.host[SIM_A], a, "x", 1, 0, s.now);
+    sim_run(&s, s.now + RS_SEC);
+    rs_status(s.host[SIM_A], a, &status);
+    assert_int_equal(status.smss, 1460);
+    sim_close(&s);
+}
+
 static void only_connections_with_news_are_named(void **unused)
 {
     struct sim s;
@@ -288,6 +333,7 @@ int main(void)
         cmocka_unit_test(an_acknowledgment_of_no_cookie_is_reset),
         cmocka_unit_test(congestion_met_is_echoed_until_the_sender_has_slowed_down),
         cmocka_unit_test(text_that_came_twice_is_reported_once),
+        cmocka_unit_test(large_segments_that_vanish_are_sent_again_smaller),
         cmocka_unit_test(only_connections_with_news_are_named),
         cmocka_unit_test(a_longer_user_timeout_the_peer_asks_for_is_heeded),
     };

@@ -38,6 +38,7 @@ void rs_config_default(struct rs_config *c)
             .challenge_acks = 10,
             .fastopen_pending = 8,
             .syn_cookies = true,
+            .black_holes = true,
             .ttl = 64,
             .nagle = true,
             .window_scale = true,

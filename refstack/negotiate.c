@@ -44,6 +44,7 @@ void options_agree(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
         t->smss = SMSS_FLOOR;
     if (BUG(MSS_UNBOUNDED))
         t->smss = said;
+    t->peer_mss = t->smss;
     if (t->smss > link)
         t->smss = link;
     t->wscale_on = t->wscale_on && o->has_wscale;

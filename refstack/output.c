@@ -111,6 +111,7 @@ static bool plan_new(struct rs_host *h, struct tcb *t, struct plan *p)
     if ((unsent == 0 && !t->closing) || !can_note(h, t))
         return false;
     cc_on_idle(h, t);
+    pmtu_refresh(h, t);
     const uint32_t window = room_to(t->snd_una + t->snd_wnd, t->snd_nxt);
     const uint32_t mss = eff_snd_mss(h, t);
     const uint32_t cwnd = t->rtx_free && t->tlp_out ? mss : congestion_room(h, t);

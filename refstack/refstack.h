@@ -101,6 +101,7 @@ struct rs_tcp_config {
     bool fastopen;             /* RFC 7413, off unless asked for: a listener's side */
     uint32_t fastopen_pending; /* connections in SYN-RECEIVED by it, per listener */
     bool syn_cookies;          /* RFC 4987: when a listener's backlog is full */
+    bool black_holes;          /* RFC 4821: smaller segments where large ones vanish unannounced */
     bool uto;                  /* RFC 5482: tell and heed the user timeout option */
     bool rfc1337;              /* ignore RST in TIME-WAIT */
     enum rs_congestion congestion;

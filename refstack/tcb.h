@@ -154,11 +154,13 @@ struct tcb {
     rs_time ts_recent_at;
     struct sack_block dsack; /* octets received twice, to be reported once (RFC 2883) */
     uint32_t challenges;     /* RFC 5961 section 7: in the second that began */
+    uint32_t path_mtu_at;    /* when path_mtu was learned, in seconds */
     rs_time challenge_second;
     uint32_t cfg_page;      /* that of cfg when it is its own, or PAGE_NONE */
     uint32_t parent;        /* listener whose backlog counts this one, or TCB_NONE */
     uint32_t fast_listener; /* whose fast_pending counts this one */
     uint16_t peer_uto;      /* the user timeout option last heard, RFC 5482 */
+    uint16_t peer_mss;      /* what the peer said it takes, or the default */
 };
 
 /* RCV.NXT: text in order, and the FIN once it is reached. */
@@ -311,6 +313,8 @@ void hold_text_and_fin(struct rs_host *, struct tcb *, const struct tcp_seg *);
 void icmp_error_for_tcp(struct rs_host *, const struct icmp_error *);
 /* The path to the peer takes datagrams of mtu octets at most (pmtu.c). */
 void tcp_path_mtu(struct rs_host *, struct tcb *, uint32_t mtu);
+void pmtu_suspect(struct rs_host *, struct tcb *); /* after a retransmission timeout */
+void pmtu_refresh(struct rs_host *, struct tcb *); /* before new text */
 
 /* ---- initial sequence numbers and ports (iss.c) ---- */
 uint32_t iss_choose(struct rs_host *, const struct rs_endpoint *local,

@@ -139,6 +139,7 @@ static void retransmit_timeout(struct rs_host *h, struct tcb *t)
         t->syn_due = true;
     } else {
         recovery_on_rto(h, t);
+        pmtu_suspect(h, t);
     }
     tcb_arm(h, t, RS_TIMER_RETRANSMIT, h->now + t->rto);
     tcb_ready(h, t);
