@@ -93,8 +93,8 @@ static void a_script_for_either_version_is_a_case_of_each(void **state)
     (void)state;
     struct result *r = run_all(1, "c-good", 0);
     assert_int_equal(r->n_cases, 2);
-    assert_int_equal(r->cases[0]->ip, 4);
-    assert_int_equal(r->cases[1]->ip, 6);
+    assert_int_equal(r->cases[0]->ip_version, 4);
+    assert_int_equal(r->cases[1]->ip_version, 6);
     assert_int_equal(r->cases[1]->verdict, VERDICT_PASS);
     result_free(r);
 }
