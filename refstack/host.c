@@ -218,8 +218,8 @@ size_t rs_output(struct rs_host *h, uint8_t *buf, size_t cap, rs_time now)
     return output(h, buf, cap, now);
 }
 
-size_t rs_output_gather(struct rs_host *h, uint8_t *buf, size_t cap, struct rs_piece piece[RS_PIECES],
-                        unsigned *pieces, rs_time now)
+size_t rs_output_gather(struct rs_host *h, uint8_t *buf, size_t cap,
+                        struct rs_piece piece[RS_PIECES], unsigned *pieces, rs_time now)
 {
     h->gather = piece;
     h->gathered = 0;

@@ -8,9 +8,9 @@ enum { MAX_WSCALE = 14, TS_OCTETS = 12, DEFAULT_SMSS_IP4 = 536, DEFAULT_SMSS_IP6
 enum { SMSS_FLOOR = TCP_OPT_MAX + 8 };
 
 /* MUST-15: what is assumed of a peer that sends no MSS option. */
-static uint16_t default_smss(const struct tcb *t)
+uint16_t default_smss(const struct rs_addr *remote)
 {
-    return t->remote.addr.version == 6 ? DEFAULT_SMSS_IP6 : DEFAULT_SMSS_IP4;
+    return remote->version == 6 ? DEFAULT_SMSS_IP6 : DEFAULT_SMSS_IP4;
 }
 
 /* MUST-67: what this host can receive, from the link's MTU less fixed headers (RFC 6691). */
@@ -19,7 +19,7 @@ void options_offer(struct rs_host *h, struct tcb *t)
     const uint16_t from_mtu = (uint16_t)(h->cfg.mtu - ip_header_len(&t->remote.addr) - TCP_HEADER);
 
     t->rmss = t->cfg->mss && t->cfg->mss < from_mtu ? t->cfg->mss : from_mtu;
-    const uint16_t unsaid = default_smss(t);
+    const uint16_t unsaid = default_smss(&t->remote.addr);
     t->smss = t->rmss < unsaid ? t->rmss : unsaid;
     t->wscale_on = t->cfg->window_scale;
     t->ts_on = t->cfg->timestamps;
@@ -37,7 +37,7 @@ void options_agree(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
 {
     const uint16_t mtu = t->path_mtu ? t->path_mtu : h->cfg.mtu;
     const uint16_t link = (uint16_t)(mtu - ip_header_len(&t->remote.addr) - TCP_HEADER);
-    const uint16_t said = o->has_mss ? o->mss : default_smss(t);
+    const uint16_t said = o->has_mss ? o->mss : default_smss(&t->remote.addr);
 
     t->smss = said < t->cfg->min_mss ? t->cfg->min_mss : said;
     if (t->smss < SMSS_FLOOR)

@@ -65,8 +65,8 @@ static bool plan_probe(const struct rs_host *h, struct tcb *t, struct plan *p)
     return p->len || (p->flags & TCP_FIN);
 }
 
-/* Octets of text one frame may carry: a segment's, or with the link's help as many whole segments as
- * an IP datagram holds.  Urgent pointers differ from segment to segment. */
+/* Octets of text one frame may carry: a segment's, or with the link's help as many whole
+ * segments as an IP datagram holds.  Urgent pointers differ from segment to segment. */
 static uint32_t most_text(const struct rs_host *h, const struct tcb *t, uint32_t mss)
 {
     const uint32_t whole = UINT16_MAX - 40u - TCP_HEADER - TCP_OPT_MAX;
@@ -282,7 +282,8 @@ static void ask_link(struct rs_host *h, struct tcb *t, uint32_t len, size_t star
     vnet_emit(&v, buf, VNET_HEADER);
 }
 
-/* Puts text behind the header, adding to the checksum; or, with the link's help, says where it is. */
+/* Puts text behind the header, adding to the checksum; or, with the link's help, says where it
+ * is. */
 static void put_text(struct rs_host *h, struct tcb *t, uint32_t seq, uint32_t len, bool helped,
                      uint8_t *to, uint32_t *sum)
 {

@@ -1,5 +1,6 @@
-/* Path MTU discovery, the TCP side: by ICMP (RFC 1191 section 6.4, RFC 8201 section 5.4), and without
- * it where a path swallows both large segments and the word of them (RFC 4821 section 7.7). */
+/* Path MTU discovery, the TCP side: by ICMP (RFC 1191 section 6.4, RFC 8201 section 5.4), and
+ * without it where a path swallows both large segments and the word of them (RFC 4821 section
+ * 7.7). */
 #include "refstack/host.h"
 
 /* Less would leave no room for text behind a full set of options, at a price in headers that only

@@ -35,8 +35,9 @@ struct recvq_blocks {
 };
 
 void recvq_init(struct recvq *, uint32_t first);
-/* Takes text whose octets all lie in the window at or above nxt.  With `hold`, text at nxt is kept
- * as a block too, until recvq_join.  Without text it is in the chain already.  False, and nothing changed, when a page or slot is lacking. */
+/* Takes text whose octets all lie in the window at or above nxt.  With `hold`, text at nxt is
+ * kept as a block too, until recvq_join.  Without text it is in the chain already.  False, and
+ * nothing changed, when a page or slot is lacking. */
 bool recvq_insert(struct pool *, struct recvq *, uint32_t seq, const uint8_t *text, uint32_t len,
                   bool hold);
 /* Joins a block that starts at nxt; returns the octets nxt moved. */

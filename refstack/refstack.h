@@ -129,8 +129,8 @@ struct rs_config {
     struct rs_net more[RS_MORE_ADDRS]; /* further addresses of either version; version 0: none */
     bool dad; /* RFC 4862 section 5.4; off: IPv6 addresses serve at once */
     uint16_t mtu;           /* octets of IP datagram the link takes */
-    bool offload;           /* with RS_LINK_ETHERNET: a virtio-net header (wire.h) stands before each
-                               frame, and the link checksums TCP and cuts up to 64 KiB of its text */
+    bool offload;           /* with RS_LINK_ETHERNET: a virtio-net header (wire.h) stands before
+                               each frame; the link checksums TCP and cuts up 64 KiB of text */
     uint32_t max_conns;     /* TCBs, listening ones included */
     uint32_t demux_buckets; /* of the connection table; a power of two */
     uint32_t pages;         /* of the shared buffer pool */
@@ -185,8 +185,8 @@ bool rs_input_placed(struct rs_host *, const uint8_t *head, size_t head_len, siz
 
 /* As rs_output, but with offload text is not copied: it follows the n octets written to buf as
  * `*pieces` pieces of the host's own memory, good until the next call that changes the host. */
-size_t rs_output_gather(struct rs_host *, uint8_t *buf, size_t cap, struct rs_piece piece[RS_PIECES],
-                        unsigned *pieces, rs_time now);
+size_t rs_output_gather(struct rs_host *, uint8_t *buf, size_t cap,
+                        struct rs_piece piece[RS_PIECES], unsigned *pieces, rs_time now);
 
 /* ---- User calls, RFC 9293 section 3.10 -------------------------------------------------- */
 

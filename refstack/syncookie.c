@@ -45,7 +45,7 @@ void syncookie_answer(struct rs_host *h, struct tcb *l, const struct rs_endpoint
     const struct tcp_option mss = { .kind = OPT_MSS, .len = 4, .typed = true,
                                     .u.mss = (uint16_t)(h->cfg.mtu - ip_header_len(&remote->addr) -
                                                         TCP_HEADER) };
-    const unsigned peer = mss_index(o->has_mss ? o->mss : 536);
+    const unsigned peer = mss_index(o->has_mss ? o->mss : default_smss(&remote->addr));
     struct tcp_seg seg = {
         .src_port = local->port,
         .dst_port = remote->port,

@@ -275,6 +275,7 @@ void options_offer(struct rs_host *, struct tcb *);
 void options_agree(struct rs_host *, struct tcb *, const struct tcp_seg *, const struct tcp_opts *);
 size_t options_emit(struct rs_host *, const struct tcb *, uint16_t flags, uint8_t to[40]);
 uint32_t eff_snd_mss(const struct rs_host *, const struct tcb *); /* Eff.snd.MSS, MUST-16 */
+uint16_t default_smss(const struct rs_addr *remote); /* without an MSS option, MUST-15 */
 
 /* ---- sending (output.c) ---- */
 size_t tcp_output(struct rs_host *, struct tcb *, uint8_t *buf, size_t cap);
