@@ -18,6 +18,7 @@ static const struct command commands[] = {
     { "endpoint", cmd_endpoint, "refstack on a tap device, and a command inside its namespace" },
     { "stage0", cmd_stage0, "every state x event x field boundary, judged by RFC 9293's text" },
     { "triage", cmd_triage, "crash inputs to findings, each minimised and bundled" },
+    { "ledger", cmd_ledger, "requirements, their tests, and the planted bugs those kill" },
     { "report", cmd_report, "one page out of the results of several runs" },
 };
 

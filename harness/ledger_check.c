@@ -1,0 +1,124 @@
+/* The ledger against the tree: a row that names what is not there is worse than no row. */
+#include "harness/ledger.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "harness/oracle.h"
+
+static bool file_there(const struct ledger *l, const char *folder, const char *name,
+                       const char *suffix)
+{
+    char path[4096];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/%s/%s%s", l->root, folder, name, suffix);
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static bool oracle_there(const char *id)
+{
+    for (size_t i = 0; i < N_ORACLES; i++)
+        if (!strcmp(oracle_info[i].id, id))
+            return true;
+    return false;
+}
+
+/* Whether the group of tests names the function: cmocka_unit_test(NAME) or one of its variants. */
+static bool group_has(const char *text, const char *name)
+{
+    const size_t n = strlen(name);
+    for (const char *at = text; (at = strstr(at, "cmocka_unit_test")); at++) {
+        const char *open = strchr(at, '(');
+        const size_t blanks = open ? strspn(open + 1, " \n") : 0;
+        if (open && !strncmp(open + 1 + blanks, name, n) && strchr("),", open[1 + blanks + n]))
+            return true;
+    }
+    return false;
+}
+
+static void check_unit(struct ledger *l, const struct ledger_row *row, const char *test)
+{
+    const char *colon = strchr(test, ':');
+    char file[512];
+    snprintf(file, sizeof file, "%.*s.c", (int)(colon - test), test);
+    char *text = ledger_slurp(l, file);
+    if (!text)
+        ledger_problem(l, row, "there is no %s, named by the test %s", file, test);
+    else if (!group_has(text, colon + 1))
+        ledger_problem(l, row, "%s runs no test %s", file, colon + 1);
+    free(text);
+}
+
+static void check_test(struct ledger *l, const struct ledger_row *row, const char *test)
+{
+    if (!strcmp(test, "stage0"))
+        return;
+    if (!strncmp(test, "oracle:", 7)) {
+        if (!oracle_there(test + 7))
+            ledger_problem(l, row, "there is no oracle %s in harness/oracle.h", test + 7);
+    } else if (!strncmp(test, "fuzz:", 5)) {
+        if (!file_there(l, "fuzz", test + 5, ".c"))
+            ledger_problem(l, row, "there is no fuzz target fuzz/%s.c", test + 5);
+    } else if (strchr(test, ':')) {
+        check_unit(l, row, test);
+    } else if (!file_there(l, "corpus/scripts", test, ".pkt")) {
+        ledger_problem(l, row, "there is no script corpus/scripts/%s.pkt", test);
+    }
+}
+
+static void check_row(struct ledger *l, const struct ledger_row *row)
+{
+    if (!row->tests.n && !row->deviation)
+        ledger_problem(l, row, "neither a test nor a reason why there is none");
+    if (row->bugs.n && !row->tests.n)
+        ledger_problem(l, row, "a planted bug is named, but no test that would kill it");
+    for (size_t i = 0; i < row->tests.n; i++)
+        check_test(l, row, row->tests.item[i]);
+    for (size_t i = 0; i < row->bugs.n; i++)
+        if (!ledger_list_has(&l->bugs, row->bugs.item[i]))
+            ledger_problem(l, row, "there is no planted bug %s in refstack/bugs.h",
+                           row->bugs.item[i]);
+}
+
+/* RFC 9293 counts its requirements without a gap, and so do our ids for its unlabelled ones. */
+static void check_complete(struct ledger *l)
+{
+    static const struct {
+        const char *kind;
+        unsigned last;
+        int digits;
+    } all[] = { { "MUST", 69, 1 }, { "SHLD", 31, 1 }, { "MAY", 18, 1 }, { "REC", 1, 1 },
+                { "U", 60, 2 } };
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
+        for (unsigned i = 1; i <= all[k].last; i++) {
+            char id[16];
+            snprintf(id, sizeof id, "%s-%0*u", all[k].kind, all[k].digits, i);
+            if (!ledger_find(l, id))
+                ledger_problem(l, NULL, "%s: requirement %s has no row", l->files.item[0], id);
+        }
+    }
+}
+
+static bool named(const struct ledger *l, const char *bug)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (ledger_list_has(&l->row[i].bugs, bug))
+            return true;
+    return false;
+}
+
+void ledger_check(struct ledger *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        check_row(l, &l->row[i]);
+    check_complete(l);
+    for (size_t i = 0; i < l->n_tags; i++)
+        if (!ledger_find(l, l->tag[i].id))
+            ledger_problem(l, NULL, "corpus/scripts/%s.pkt: the tag %s has no row in the ledger",
+                           l->tag[i].script, l->tag[i].id);
+    for (size_t i = 0; i < l->bugs.n; i++)
+        if (!named(l, l->bugs.item[i]))
+            ledger_problem(l, NULL, "refstack/bugs.h: no row's tests are said to kill %s",
+                           l->bugs.item[i]);
+}

@@ -1,0 +1,170 @@
+/* What the ledger says: counts, the section of the README, JSON for the report, what is to kill. */
+#include "harness/ledger.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind { KIND_SCRIPT, KIND_UNIT, KIND_OTHER };
+
+static enum kind kind_of(const char *test)
+{
+    if (!strcmp(test, "stage0") || !strncmp(test, "oracle:", 7) || !strncmp(test, "fuzz:", 5))
+        return KIND_OTHER;
+    return strchr(test, ':') ? KIND_UNIT : KIND_SCRIPT;
+}
+
+static int compare(const void *p, const void *q)
+{
+    return strcmp(*(char *const *)p, *(char *const *)q);
+}
+
+/* How many different items the list has; it is sorted on the way. */
+static size_t different(struct ledger_list *l)
+{
+    size_t n = 0;
+    if (l->n)
+        qsort(l->item, l->n, sizeof *l->item, compare);
+    for (size_t i = 0; i < l->n; i++)
+        n += i == 0 || strcmp(l->item[i - 1], l->item[i]) != 0;
+    return n;
+}
+
+/* How many different tests of one kind the rows name. */
+static size_t count_tests(const struct ledger *l, enum kind kind)
+{
+    struct ledger_list all = { 0 };
+    for (size_t i = 0; i < l->n; i++) {
+        const struct ledger_list *tests = &l->row[i].tests;
+        char **item = realloc(all.item, (all.n + tests->n + 1) * sizeof *item);
+        if (!item)
+            abort();
+        all.item = item;
+        for (size_t k = 0; k < tests->n; k++)
+            if (kind_of(tests->item[k]) == kind)
+                all.item[all.n++] = tests->item[k];
+    }
+    const size_t n = different(&all);
+    free(all.item);
+    return n;
+}
+
+struct ledger_coverage ledger_coverage(const struct ledger *l)
+{
+    struct ledger_coverage c = { .rows = l->n, .bugs = l->bugs.n,
+                                 .scripts = count_tests(l, KIND_SCRIPT),
+                                 .units = count_tests(l, KIND_UNIT),
+                                 .others = count_tests(l, KIND_OTHER) };
+    for (size_t i = 0; i < l->n; i++) {
+        c.tested += l->row[i].tests.n > 0;
+        c.deviating += !l->row[i].tests.n && l->row[i].deviation;
+    }
+    for (size_t b = 0; b < l->bugs.n; b++) {
+        bool named = false;
+        for (size_t i = 0; i < l->n && !named; i++)
+            named = ledger_list_has(&l->row[i].bugs, l->bugs.item[b]);
+        c.killed += named;
+    }
+    return c;
+}
+
+void ledger_summary(const struct ledger *l, FILE *out)
+{
+    const struct ledger_coverage c = ledger_coverage(l);
+    fprintf(out, "ledger: %zu requirements: %zu with tests, %zu without for a stated reason, %zu "
+            "without either\n", c.rows, c.tested, c.deviating, c.rows - c.tested - c.deviating);
+    fprintf(out, "ledger: %zu scripts, %zu unit tests, %zu oracles and others are named; %zu of "
+            "%zu planted bugs\n", c.scripts, c.units, c.others, c.killed, c.bugs);
+}
+
+/* ---- The README's section --------------------------------------------------------------- */
+
+/* The lines of the table: the labelled requirements by their word, the others by their RFC. */
+static const struct {
+    const char *prefix, *name;
+} groups[] = { { "MUST-", "RFC 9293 MUST" }, { "SHLD-", "RFC 9293 SHOULD" },
+               { "MAY-", "RFC 9293 MAY" }, { "REC-", "RFC 9293 RECOMMENDED" },
+               { "U-", "RFC 9293 events, unlabelled" }, { "RFC", "other RFCs" },
+               { "OWN-", "of our own" } };
+enum { N_GROUPS = sizeof groups / sizeof *groups };
+
+static void put_group(const struct ledger *l, size_t g, FILE *out)
+{
+    size_t rows = 0, tested = 0, killing = 0, reasoned = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        const struct ledger_row *row = &l->row[i];
+        if (strncmp(row->id, groups[g].prefix, strlen(groups[g].prefix)) != 0)
+            continue;
+        rows++;
+        tested += row->tests.n > 0;
+        killing += row->bugs.n > 0;
+        reasoned += !row->tests.n && row->deviation;
+    }
+    fprintf(out, "| %s | %zu | %zu | %zu | %zu |\n", groups[g].name, rows, tested, killing, reasoned);
+}
+
+void ledger_markdown(const struct ledger *l, FILE *out)
+{
+    const struct ledger_coverage c = ledger_coverage(l);
+    fputs("| requirements | all | with tests | whose tests kill a planted bug | none, for a reason |\n"
+          "|---|---|---|---|---|\n", out);
+    for (size_t g = 0; g < N_GROUPS; g++)
+        put_group(l, g, out);
+    fprintf(out, "\nThey name %zu scripts, %zu unit tests and %zu oracles and the like; %zu of %zu planted "
+            "bugs are\nkilled by tests of the rows that name them.  Not done, or nothing to show:\n\n",
+            c.scripts, c.units, c.others, c.killed, c.bugs);
+    for (size_t i = 0; i < l->n; i++)
+        if (!l->row[i].tests.n && l->row[i].deviation)
+            fprintf(out, "- %s (%s): %s %s\n", l->row[i].id, l->row[i].section, l->row[i].rule,
+                    l->row[i].deviation);
+}
+
+/* ---- For programs ----------------------------------------------------------------------- */
+
+static json_t *list_to_json(const struct ledger_list *l)
+{
+    json_t *a = json_array();
+    for (size_t i = 0; i < l->n; i++)
+        json_array_append_new(a, json_string(l->item[i]));
+    return a;
+}
+
+/* The shape of every result of tcprig, so that `tcprig report` takes it among others. */
+int ledger_json(const struct ledger *l, const char *path)
+{
+    json_t *o = json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:[]}", "title", "tcprig ledger",
+                          "passed", 0, "failed", 0, "unsupported", 0, "expected_failures", 0,
+                          "errors", 0, "cases");
+    json_t *rows = json_array();
+    for (size_t i = 0; i < l->n; i++) {
+        const struct ledger_row *row = &l->row[i];
+        json_t *r = json_pack("{s:s, s:s, s:s}", "id", row->id, "section", row->section, "rule",
+                              row->rule);
+        json_object_set_new(r, "tests", list_to_json(&row->tests));
+        json_object_set_new(r, "bugs", list_to_json(&row->bugs));
+        if (row->deviation)
+            json_object_set_new(r, "deviation", json_string(row->deviation));
+        json_array_append_new(rows, r);
+    }
+    json_object_set_new(o, "requirements", rows);
+    FILE *f = strcmp(path, "-") ? fopen(path, "w") : stdout;
+    int bad = !f || json_dumpf(o, f, JSON_INDENT(1)) != 0 || fputc('\n', f) == EOF;
+    if (f && f != stdout)
+        bad |= fclose(f) != 0;
+    json_decref(o);
+    return bad ? -1 : 0;
+}
+
+void ledger_kills(const struct ledger *l, FILE *out)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        const struct ledger_row *row = &l->row[i];
+        for (size_t b = 0; b < row->bugs.n; b++) {
+            fprintf(out, "%s\t%s", row->id, row->bugs.item[b]);
+            for (size_t t = 0; t < row->tests.n; t++)
+                fprintf(out, "\t%s", row->tests.item[t]);
+            fputc('\n', out);
+        }
+    }
+}
