@@ -4,6 +4,7 @@
 
 #include "harness/sut_lwip.h"
 #include "harness/sut_linux.h"
+#include "harness/sut_tap.h"
 
 static const struct sut_ops *const suts[] = { &sut_refstack, &sut_linux, &sut_lwip };
 
@@ -12,5 +13,5 @@ const struct sut_ops *sut_find(const char *name)
     for (size_t i = 0; i < sizeof(suts) / sizeof(suts[0]); i++)
         if (strcmp(suts[i]->name, name) == 0)
             return suts[i];
-    return NULL;
+    return sut_tap_named(name); /* NULL for all other names */
 }

@@ -5,6 +5,8 @@
 #ifndef HARNESS_SUT_LINUX_H
 #define HARNESS_SUT_LINUX_H
 
+#include <sys/socket.h>
+
 #include "harness/diag.h"
 #include "harness/sut.h"
 
@@ -50,6 +52,8 @@ void lin_input(void *, const uint8_t *datagram, size_t len, uint64_t now);
 size_t lin_output(void *, uint8_t *buf, size_t cap, uint64_t now);
 uint64_t lin_wait(void *, uint64_t until);
 uint64_t lin_sent_at(void *);
+/* When a packet socket's packet passed the device, in microseconds since the epoch. */
+uint64_t lin_packet_time(struct msghdr *, uint64_t epoch);
 /* Wakes whoever waits when something happens at the descriptor. */
 void lin_watch(struct lin_sut *, int fd);
 

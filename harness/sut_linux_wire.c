@@ -86,26 +86,26 @@ static void drain_device(struct lin_sut *s)
 }
 
 /* The packet socket's times are of the clock on the wall, ours of the one that never jumps. */
-static uint64_t runner_time(const struct lin_sut *s, const struct timespec *at)
+static uint64_t runner_time(uint64_t epoch, const struct timespec *at)
 {
     struct timespec wall;
     clock_gettime(CLOCK_REALTIME, &wall);
     const int64_t ago = ((int64_t)wall.tv_sec - at->tv_sec) * 1000000 +
                         (wall.tv_nsec - at->tv_nsec) / 1000;
-    const uint64_t now = clock_us() - s->epoch;
+    const uint64_t now = clock_us() - epoch;
     return ago > 0 && (uint64_t)ago < now ? now - (uint64_t)ago : now;
 }
 
-static void take_time(struct lin_sut *s, struct msghdr *m)
+uint64_t lin_packet_time(struct msghdr *m, uint64_t epoch)
 {
-    s->sent_at = clock_us() - s->epoch;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
         struct timespec at;
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SO_TIMESTAMPNS)
             continue;
         memcpy(&at, CMSG_DATA(c), sizeof(at));
-        s->sent_at = runner_time(s, &at);
+        return runner_time(epoch, &at);
     }
+    return clock_us() - epoch;
 }
 
 /* Multicast listeners and router solicitations are IPv6's own business, not TCP's. */
@@ -138,7 +138,7 @@ size_t lin_output(void *sut, uint8_t *buf, size_t cap, uint64_t now)
         }
         if (!of_interest(&from, buf, (size_t)n))
             continue;
-        take_time(s, &m);
+        s->sent_at = lin_packet_time(&m, s->epoch);
         return (size_t)n;
     }
 }
