@@ -115,7 +115,9 @@ static const struct argp argp = {
     .parser = parse_option,
     .args_doc = "PATH...",
     .doc = "Runs scripts in virtual time against a stack and judges each.\v"
-           "A PATH is a script or a folder of .pkt files.  A stack is one of: refstack.  "
+           "A PATH is a script or a folder of .pkt files.  A stack is one of: refstack; linux, a live "
+           "kernel in a namespace; lwip, Debian's; so:FILE[,FLAGS], a packetdrill plug-in; "
+           "tap:NAME, a stack in another process.  "
            "The language is described in harness/GRAMMAR.md.",
 };
 
@@ -153,7 +155,8 @@ int cmd_run(int argc, char **argv)
         return usage("no script given; name scripts or folders of them, such as corpus/scripts");
     o.suite.ops = sut_find(o.on);
     if (!o.suite.ops) {
-        snprintf(error, sizeof(error), "there is no stack '%s' here; --on takes: refstack", o.on);
+        snprintf(error, sizeof(error), "there is no stack '%s' here; --on takes refstack, linux, lwip, so:FILE "
+                 "(a packetdrill plug-in) or tap:NAME", o.on);
         return usage(error);
     }
     if (o.suite.keep && mkdir(o.suite.keep, 0777) < 0 && errno != EEXIST) {

@@ -13,6 +13,9 @@ PLUGIN_CFLAGS = $(filter-out -fsanitize=% -fno-sanitize-recover=% -O1,$(CFLAGS))
 
 # build/librefstack_packetdrill.so is the variant built last.
 all tests: $(PLUGIN)
+tests: $(OUT)/bad_plugin.so
+$(OUT)/harness/sut_so_test: | $(PLUGIN) $(OUT)/bad_plugin.so
+$(OUT)/harness/plugin_test: | $(PLUGIN)
 
 $(OUT)/pic/%.o: %.c Makefile harness/harness.mk
 	@mkdir -p $(@D)
@@ -23,5 +26,9 @@ $(PLUGIN): $(PLUGIN_SRC:%.c=$(OUT)/pic/%.o)
 	$(SAY) "link $@"
 	$(Q)$(CC) $(PLUGIN_CFLAGS) -shared -Wl,-z,defs -o $@ $^ -lpthread
 	@ln -f $@ $(BUILD)/$(@F)
+
+# One that misbehaves, for tests.
+$(OUT)/bad_plugin.so: $(OUT)/pic/harness/sut_so_bad.o
+	$(Q)$(CC) $(PLUGIN_CFLAGS) -shared -o $@ $^
 
 -include $(wildcard $(OUT)/pic/*/*.d)

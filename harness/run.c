@@ -18,15 +18,21 @@ enum { MAX_STEPS_AT_ONE_TIME = 4096 };
 
 void run_end(struct run *r, enum verdict verdict, const char *fmt, ...)
 {
+    const char *broken = NULL;
     if (r->over)
         return;
     r->over = true;
+    /* What a broken stack seems to do otherwise only follows from that. */
+    if (r->sut && r->ops->broken && (broken = r->ops->broken(r->sut)) != NULL)
+        verdict = VERDICT_FAIL;
     r->res->verdict = verdict;
     r->res->line = r->ev ? r->ev->line : 0;
     int n = snprintf(r->res->reason, RUN_REASON_SIZE, "%s:%u: ", r->script->name, r->res->line);
     va_list ap;
     va_start(ap, fmt);
-    if (n >= 0 && n < RUN_REASON_SIZE)
+    if (n >= 0 && n < RUN_REASON_SIZE && broken)
+        snprintf(r->res->reason + n, (size_t)(RUN_REASON_SIZE - n), "stack: %s", broken);
+    else if (n >= 0 && n < RUN_REASON_SIZE)
         vsnprintf(r->res->reason + n, (size_t)(RUN_REASON_SIZE - n), fmt, ap);
     va_end(ap);
 }
@@ -83,6 +89,8 @@ void run_pull(struct run *r)
             run_end(r, VERDICT_FAIL, "output: expected the stack to fall silent, got %u datagrams "
                                      "at one moment", n);
     }
+    if (r->ops->broken && r->ops->broken(r->sut))
+        run_end(r, VERDICT_FAIL, "stack: expected it to work");
 }
 
 static uint64_t next_step(struct run *r, uint64_t to)

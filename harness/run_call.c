@@ -191,7 +191,9 @@ static void do_fcntl(struct run *r, const struct sc_call *c, struct outcome *o)
         o->value = O_RDWR | (r->nonblocking[fd] ? O_NONBLOCK : 0);
     } else if (command == F_SETFL) {
         r->nonblocking[fd] = (call_number(c, 2, o) & O_NONBLOCK) != 0;
-        o->value = 0;
+        o->value = r->ops->nonblock ? r->ops->nonblock(r->sut, r->live_fd[fd], r->nonblocking[fd],
+                                                       r->now)
+                                    : 0;
     } else {
         o->unsupported = "this fcntl";
     }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "harness/sut_lwip.h"
+#include "harness/sut_so.h"
 #include "harness/sut_linux.h"
 #include "harness/sut_tap.h"
 
@@ -13,5 +14,7 @@ const struct sut_ops *sut_find(const char *name)
     for (size_t i = 0; i < sizeof(suts) / sizeof(suts[0]); i++)
         if (strcmp(suts[i]->name, name) == 0)
             return suts[i];
+    if (strncmp(name, "so:", 3) == 0)
+        return sut_so(name);
     return sut_tap_named(name); /* NULL for all other names */
 }

@@ -44,6 +44,9 @@ struct sut_ops {
     /* NULL with a sentence in why: the stack cannot be had, or not with these settings. */
     void *(*create)(const struct sut_config *, uint64_t now, char *why, size_t cap);
     void (*destroy)(void *);
+    /* What the stack did that ends the case as failed: it crashed, hangs, or broke the interface it
+     * is driven through.  NULL, also for the slot: nothing of the kind. */
+    const char *(*broken)(void *);
 
     /* IP datagrams; output writes the next one and returns its octets, 0 when there is none. */
     void (*input)(void *, const uint8_t *datagram, size_t len, uint64_t now);
@@ -73,6 +76,8 @@ struct sut_ops {
     int (*setsockopt)(void *, int fd, int level, int option, int64_t value, uint64_t now);
     int (*getsockopt)(void *, int fd, int level, int option, int64_t *value);
     int (*ready)(void *, int fd); /* poll(2) bits */
+    /* For adapters whose stack blocks by itself: what fcntl says of O_NONBLOCK. */
+    int (*nonblock)(void *, int fd, bool on, uint64_t now);
 
     /* A call of RFC 9293 section 3.10 by the script's number of the connection; what SEND gives
      * and RECEIVE checks is the pattern stream.  Returns a count, 0, or an enum rs_error. */
@@ -88,7 +93,7 @@ struct sut_ops {
 
 extern const struct sut_ops sut_refstack;
 
-/* The table for a name such as "refstack", or NULL. */
+/* The table for a name such as "refstack" or "so:FILE", or NULL. */
 const struct sut_ops *sut_find(const char *name);
 
 #endif

@@ -378,10 +378,9 @@ static int lwip_connect(void *sut, int fd, const struct rs_endpoint *to, uint64_
     return -EINPROGRESS;
 }
 
-/* SUT_IP6 is not among them before the runner injects IPv6. */
 const struct sut_ops sut_lwip = {
     .name = "lwip",
-    .caps = SUT_VIRTUAL_TIME | SUT_MANY_CONNECTIONS | SUT_STATE,
+    .caps = SUT_VIRTUAL_TIME | SUT_IP6 | SUT_MANY_CONNECTIONS | SUT_STATE,
     .create = lwip_create,
     .destroy = lwip_destroy,
     .input = lwip_input,
