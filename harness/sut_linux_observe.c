@@ -1,4 +1,4 @@
-/* Socket options, readiness, and what the kernel tells of its connections: sock_diag and TCP_INFO. */
+/* Socket options, readiness, and what the kernel tells of its connections (sock_diag, TCP_INFO). */
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>

@@ -220,6 +220,13 @@ static bool have_namespaces(void)
     return WEXITSTATUS(status) != 77;
 }
 
+static void no_live_kernel_here(void **state)
+{
+    (void)state;
+    puts("skipped: no network namespace for a live kernel");
+    skip();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,9 +244,8 @@ int main(void)
         cmocka_unit_test(cases_do_not_see_each_other),
         cmocka_unit_test(every_expected_failure_names_a_script),
     };
-    if (!have_namespaces()) {
-        puts("skipped: no network namespace for a live kernel");
-        return 77;
-    }
+    const struct CMUnitTest none[] = { cmocka_unit_test(no_live_kernel_here) };
+    if (!have_namespaces())
+        return cmocka_run_group_tests(none, NULL, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
