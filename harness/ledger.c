@@ -130,8 +130,8 @@ static void read_row(struct ledger *l, size_t file, unsigned line, char *text)
     char *column[COLUMNS];
     const size_t n = cut(text, column);
     if (n != COLUMNS) {
-        ledger_problem(l, NULL, "%s:%u: %s%zu columns where there are to be six: id, section, rule, "
-                       "tests, bugs, deviation, with - for none", l->files.item[file], line,
+        ledger_problem(l, NULL, "%s:%u: %s%zu columns where there are to be six: id, section, "
+                       "rule, tests, bugs, deviation, with - for none", l->files.item[file], line,
                        n > COLUMNS ? "more than " : "", n > COLUMNS ? (size_t)COLUMNS : n);
         return;
     }

@@ -1,7 +1,7 @@
 /* The ledger: every requirement, the tests that show it, and the planted bugs those tests kill.
  *
- * corpus/requirements/ holds .tsv files of one row a line; columns are separated by tabs, items of a list by
- * blanks, and an empty column is "-":
+ * corpus/requirements/ holds .tsv files of one row a line; columns are separated by tabs, items of
+ * a list by blanks, and an empty column is "-":
  *
  *     id  section  rule  tests  bugs  deviation
  *
@@ -76,7 +76,7 @@ struct ledger_coverage {
 struct ledger_coverage ledger_coverage(const struct ledger *);
 void ledger_summary(const struct ledger *, FILE *);
 void ledger_markdown(const struct ledger *, FILE *);
-/* 0, or -1 with errno. */
+/* 0, or -1 after one sentence on stderr. */
 int ledger_json(const struct ledger *, const char *path);
 /* A line for each row and bug: id, bug, and the row's tests, separated by tabs. */
 void ledger_kills(const struct ledger *, FILE *);

@@ -1,10 +1,10 @@
 /* What the ledger says: counts, the section of the README, JSON for the report, what is to kill. */
 #include "harness/ledger.h"
 
-#include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "harness/report.h"
 
 enum kind { KIND_SCRIPT, KIND_UNIT, KIND_OTHER };
 
@@ -101,19 +101,19 @@ static void put_group(const struct ledger *l, size_t g, FILE *out)
         killing += row->bugs.n > 0;
         reasoned += !row->tests.n && row->deviation;
     }
-    fprintf(out, "| %s | %zu | %zu | %zu | %zu |\n", groups[g].name, rows, tested, killing, reasoned);
+    fprintf(out, "| %s | %zu | %zu | %zu | %zu |\n", groups[g].name, rows, tested, killing,
+            reasoned);
 }
 
 void ledger_markdown(const struct ledger *l, FILE *out)
 {
     const struct ledger_coverage c = ledger_coverage(l);
-    fputs("| requirements | all | with tests | whose tests kill a planted bug | none, for a reason |\n"
+    fputs("| requirements | all | with tests | whose tests kill a planted bug | no test |\n"
           "|---|---|---|---|---|\n", out);
     for (size_t g = 0; g < N_GROUPS; g++)
         put_group(l, g, out);
-    fprintf(out, "\nThey name %zu scripts, %zu unit tests and %zu oracles and the like; %zu of %zu planted "
-            "bugs are\nkilled by tests of the rows that name them.  Not done, or nothing to show:\n\n",
-            c.scripts, c.units, c.others, c.killed, c.bugs);
+    fprintf(out, "\nOf %zu planted bugs %zu are killed by tests of the rows that name them "
+            "(`.ci/kill --ledger`).\nNot done, or nothing to show:\n\n", c.bugs, c.killed);
     for (size_t i = 0; i < l->n; i++)
         if (!l->row[i].tests.n && l->row[i].deviation)
             fprintf(out, "- %s (%s): %s %s\n", l->row[i].id, l->row[i].section, l->row[i].rule,
@@ -122,38 +122,33 @@ void ledger_markdown(const struct ledger *l, FILE *out)
 
 /* ---- For programs ----------------------------------------------------------------------- */
 
-static json_t *list_to_json(const struct ledger_list *l)
+/* The list as one text, or NULL when it is empty; to be freed. */
+static char *joined(const struct ledger_list *l)
 {
-    json_t *a = json_array();
-    for (size_t i = 0; i < l->n; i++)
-        json_array_append_new(a, json_string(l->item[i]));
-    return a;
+    char *text = NULL;
+    for (size_t i = 0; i < l->n; i++) {
+        char *longer = result_text("%s%s%s", text ? text : "", text ? " " : "", l->item[i]);
+        free(text);
+        text = longer;
+    }
+    return text;
 }
 
-/* The shape of every result of tcprig, so that `tcprig report` takes it among others. */
+/* A result as any other, but without cases, so that `tcprig report` takes it among others. */
 int ledger_json(const struct ledger *l, const char *path)
 {
-    json_t *o = json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:[]}", "title", "tcprig ledger",
-                          "passed", 0, "failed", 0, "unsupported", 0, "expected_failures", 0,
-                          "errors", 0, "cases");
-    json_t *rows = json_array();
+    const struct report_paths paths = { .json = path };
+    struct result *r = result_new("tcprig ledger");
     for (size_t i = 0; i < l->n; i++) {
         const struct ledger_row *row = &l->row[i];
-        json_t *r = json_pack("{s:s, s:s, s:s}", "id", row->id, "section", row->section, "rule",
-                              row->rule);
-        json_object_set_new(r, "tests", list_to_json(&row->tests));
-        json_object_set_new(r, "bugs", list_to_json(&row->bugs));
-        if (row->deviation)
-            json_object_set_new(r, "deviation", json_string(row->deviation));
-        json_array_append_new(rows, r);
+        struct result_requirement *q = result_requirement(r, row->id, row->section, row->rule);
+        q->tests = joined(&row->tests);
+        q->bugs = joined(&row->bugs);
+        q->deviation = row->deviation ? result_text("%s", row->deviation) : NULL;
     }
-    json_object_set_new(o, "requirements", rows);
-    FILE *f = strcmp(path, "-") ? fopen(path, "w") : stdout;
-    int bad = !f || json_dumpf(o, f, JSON_INDENT(1)) != 0 || fputc('\n', f) == EOF;
-    if (f && f != stdout)
-        bad |= fclose(f) != 0;
-    json_decref(o);
-    return bad ? -1 : 0;
+    const int status = report_write(r, &paths);
+    result_free(r);
+    return status;
 }
 
 void ledger_kills(const struct ledger *l, FILE *out)

@@ -11,7 +11,7 @@
 
 #include "harness/ledger.h"
 
-static char said[1 << 16];
+static char said[1 << 18];
 
 /* A ledger of that text, read and perhaps checked; what it complained of is in `said`. */
 static unsigned complaints(const char *text, bool check)

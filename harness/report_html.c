@@ -101,7 +101,7 @@ static void put_nav(FILE *out, const struct result *r)
         put_link(out, "findings", "Findings", r->n_findings);
     if (r->n_cases)
         put_link(out, "matrix", "Matrix", r->n_cases);
-    if (tag_uses(r))
+    if (tag_uses(r) || r->n_requirements)
         fputs("<a href=\"#requirements\">Requirements</a>\n", out);
     fputs("<a href=\"#states\">States</a>\n", out);
     if (r->n_fuzz)

@@ -135,6 +135,18 @@ static json_t *finding_to_json(const struct result_finding *f)
     return o;
 }
 
+static json_t *requirement_to_json(const struct result_requirement *q)
+{
+    json_t *o = json_object();
+    put(o, "id", q->id);
+    put(o, "section", q->section);
+    put(o, "rule", q->rule);
+    put(o, "tests", q->tests);
+    put(o, "bugs", q->bugs);
+    put(o, "deviation", q->deviation);
+    return o;
+}
+
 /* {"SYN-SENT": 12, ...} and [{"from": ..., "to": ..., "count": ...}, ...] */
 static void put_hits(json_t *o, const struct result *r)
 {
@@ -178,6 +190,12 @@ static json_t *result_to_json(const struct result *r)
     json_object_set_new(o, "cases", cases);
     json_object_set_new(o, "fuzz", fuzz);
     json_object_set_new(o, "findings", findings);
+    if (r->n_requirements) {
+        json_t *requirements = json_array();
+        for (size_t i = 0; i < r->n_requirements; i++)
+            json_array_append_new(requirements, requirement_to_json(&r->requirement[i]));
+        json_object_set_new(o, "requirements", requirements);
+    }
     put_hits(o, r);
     return o;
 }

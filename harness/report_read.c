@@ -236,6 +236,18 @@ static void read_finding(struct reader *in, struct result *r, const json_t *o)
     f->inputs = count_of(in, o, "inputs");
 }
 
+static void read_requirement(struct reader *in, struct result *r, const json_t *o)
+{
+    const char *id = name_of(in, o, "id"), *section = name_of(in, o, "section");
+    const char *rule = name_of(in, o, "rule");
+    if (in->bad)
+        return;
+    struct result_requirement *q = result_requirement(r, id, section, rule);
+    q->tests = copy_of(in, o, "tests");
+    q->bugs = copy_of(in, o, "bugs");
+    q->deviation = copy_of(in, o, "deviation");
+}
+
 static void read_transition(struct reader *in, struct result *r, const json_t *o)
 {
     const char *from = name_of(in, o, "from"), *to = name_of(in, o, "to");
@@ -267,6 +279,7 @@ static void read_result(struct reader *in, struct result *r, const json_t *o)
     read_each(in, r, o, "cases", read_case);
     read_each(in, r, o, "fuzz", read_fuzz);
     read_each(in, r, o, "findings", read_finding);
+    read_each(in, r, o, "requirements", read_requirement);
     read_each(in, r, o, "transitions", read_transition);
 }
 

@@ -1,4 +1,5 @@
-/* The requirement table: each id that a case is tagged with, in the RFC's order, and its cases. */
+/* The requirement table: each row of the ledger, where one was given, and each id that a case is
+ * tagged with, and what the cases show. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,16 +67,8 @@ static enum verdict together(const struct result *r, const struct use *use, size
     return VERDICT_UNSUPPORTED;
 }
 
-static void put_row(FILE *out, const struct result *r, const struct use *use, size_t n)
+static void put_cases(FILE *out, const struct result *r, const struct use *use, size_t n)
 {
-    enum verdict v = together(r, use, n);
-    bool bad = v == VERDICT_FAIL || v == VERDICT_ERROR;
-    fputs("<tr data-name=\"", out);
-    xml_text(out, use->id);
-    fprintf(out, "\"%s><td class=\"nowrap\"><code>", bad ? " data-bad" : "");
-    xml_text(out, use->id);
-    fprintf(out, "</code></td><td class=\"nowrap\"><span class=\"v %s\">%s %s</span></td><td>",
-            page_class(v), page_mark(v), verdict_name(v));
     for (size_t i = 0; i < n; i++) {
         const struct result_case *c = r->cases[use[i].n];
         fprintf(out, "<a class=\"tag %s\" href=\"#case-%zu\">", page_class(c->verdict), use[i].n);
@@ -84,25 +77,105 @@ static void put_row(FILE *out, const struct result *r, const struct use *use, si
             xml_textf(out, " · %s", c->sut);
         fputs("</a>", out);
     }
+}
+
+static const struct result_requirement *ledger_row(const struct result *r, const char *id)
+{
+    for (size_t i = 0; i < r->n_requirements; i++)
+        if (!strcmp(r->requirement[i].id, id))
+            return &r->requirement[i];
+    return NULL;
+}
+
+/* The tests a row names; scripts have no colon, and where cases are shown they stand there. */
+static void put_tests(FILE *out, const char *tests, bool cases)
+{
+    while (tests && *tests) {
+        const size_t n = strcspn(tests, " ");
+        if (!cases || memchr(tests, ':', n) || !strncmp(tests, "stage0", n)) {
+            xml_textf(out, "%.*s", (int)n, tests);
+            fputs("<br>", out);
+        }
+        tests += n + strspn(tests + n, " ");
+    }
+}
+
+/* What the ledger says besides: the other tests, the deviation, the bugs that the tests kill. */
+static void put_ledger(FILE *out, const struct result_requirement *q, bool cases)
+{
+    fputs("</td><td>", out);
+    put_tests(out, q ? q->tests : NULL, cases);
+    if (q && q->deviation) {
+        fputs("<span class=\"dim\"> ", out);
+        xml_text(out, q->deviation);
+        fputs("</span>", out);
+    }
+    fputs("</td><td>", out);
+    xml_text(out, q ? q->bugs : NULL);
+}
+
+static void put_row(FILE *out, const struct result *r, const char *id, const struct use *use,
+                    size_t n)
+{
+    const struct result_requirement *q = ledger_row(r, id);
+    enum verdict v = together(r, use, n);
+    bool bad = n && (v == VERDICT_FAIL || v == VERDICT_ERROR);
+    fputs("<tr data-name=\"", out);
+    xml_text(out, id);
+    fprintf(out, "\"%s><td class=\"nowrap\"><code>", bad ? " data-bad" : "");
+    xml_text(out, id);
+    fputs("</code></td>", out);
+    if (r->n_requirements) {
+        fputs("<td>", out);
+        if (q)
+            xml_textf(out, "%s (section %s)", q->rule, q->section);
+        fputs("</td>", out);
+    }
+    fputs("<td class=\"nowrap\">", out);
+    if (n)
+        fprintf(out, "<span class=\"v %s\">%s %s</span>", page_class(v), page_mark(v),
+                verdict_name(v));
+    fputs("</td><td>", out);
+    put_cases(out, r, use, n);
+    if (r->n_requirements)
+        put_ledger(out, q, n > 0);
     fputs("</td></tr>\n", out);
 }
 
+static void put_head(FILE *out, bool ledger)
+{
+    fputs("<section id=\"requirements\"><h2>Requirements</h2>\n<p class=\"dim\">What the cases "
+          "show of each requirement they are tagged with; ids are those of RFC 9293, or name "
+          "the RFC and its section.</p>\n<div class=\"filter\"><input type=\"search\" "
+          "placeholder=\"Filter by id\" aria-label=\"Filter by id\"><label><input "
+          "type=\"checkbox\"> only what failed</label></div>\n"
+          "<div class=\"scroll\"><table class=\"wide\"><thead><tr><th>requirement</th>", out);
+    fputs(ledger ? "<th>rule</th><th>verdict</th><th>cases</th><th>tests, deviation</th>"
+                   "<th>planted bugs they kill</th>"
+                 : "<th>verdict</th><th>cases</th>", out);
+    fputs("</tr></thead><tbody>\n", out);
+}
+
+/* The ledger's rows in its own order, then what cases are tagged with beyond it. */
 void page_requirements(FILE *out, const struct result *r)
 {
     size_t n;
     struct use *all = collect(r, &n);
-    if (all && n) {
-        fputs("<section id=\"requirements\"><h2>Requirements</h2>\n<p class=\"dim\">What the cases "
-              "show of each requirement they are tagged with; ids are those of RFC 9293, or name "
-              "the RFC and its section.</p>\n<div class=\"filter\"><input type=\"search\" "
-              "placeholder=\"Filter by id\" aria-label=\"Filter by id\"><label><input "
-              "type=\"checkbox\"> only what failed</label></div>\n"
-              "<div class=\"scroll\"><table class=\"wide\"><thead><tr><th>requirement</th>"
-              "<th>verdict</th><th>cases</th></tr></thead><tbody>\n", out);
+    if (all && (n || r->n_requirements)) {
+        put_head(out, r->n_requirements > 0);
+        for (size_t q = 0; q < r->n_requirements; q++) {
+            size_t i = 0, j;
+            while (i < n && strcmp(all[i].id, r->requirement[q].id) != 0)
+                i++;
+            for (j = i; j < n && !strcmp(all[j].id, r->requirement[q].id);)
+                j++;
+            put_row(out, r, r->requirement[q].id, &all[i], j - i);
+        }
         for (size_t i = 0, j; i < n; i = j) {
             for (j = i + 1; j < n && !strcmp(all[j].id, all[i].id);)
                 j++;
-            put_row(out, r, &all[i], j - i);
+            if (!ledger_row(r, all[i].id))
+                put_row(out, r, all[i].id, &all[i], j - i);
         }
         fputs("</tbody></table></div></section>\n", out);
     }

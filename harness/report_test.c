@@ -111,6 +111,28 @@ static void json_read_back_and_written_again_is_the_same(void **state)
     result_free(back);
 }
 
+static void a_ledger_among_the_results_gives_its_rows(void **state)
+{
+    (void)state;
+    char err[200] = "";
+    struct result *r = sample();
+    struct result_requirement *q = result_requirement(r, "OWN-3", "refstack.h", "copied < whole");
+    q->tests = result_text("stage0");
+    q->bugs = result_text("paws-off");
+    result_requirement(r, "MUST-51", "3.9.2.1", "a route")->deviation = result_text("declared");
+    char *json = written(r, report_json);
+    struct result *back = read_text(json, err, sizeof err);
+    assert_string_equal(err, "");
+    char *page = written(back, report_html);
+    assert_non_null(strstr(page, "<code>OWN-3</code></td><td>copied &lt; whole (section "));
+    assert_non_null(strstr(page, "stage0<br></td><td>paws-off</td>"));
+    assert_non_null(strstr(page, "declared</span>"));
+    free(json);
+    free(page);
+    result_free(r);
+    result_free(back);
+}
+
 static void what_is_no_result_is_refused_with_its_place(void **state)
 {
     (void)state;
@@ -346,6 +368,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_has_the_counts_and_the_cases_where_readers_look),
         cmocka_unit_test(json_read_back_and_written_again_is_the_same),
+        cmocka_unit_test(a_ledger_among_the_results_gives_its_rows),
         cmocka_unit_test(what_is_no_result_is_refused_with_its_place),
         cmocka_unit_test(junit_is_balanced_and_counts_each_outcome),
         cmocka_unit_test(the_page_is_balanced_and_fetches_nothing),

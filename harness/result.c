@@ -273,6 +273,16 @@ struct result_finding *result_finding(struct result *r, const char *signature)
     return f;
 }
 
+struct result_requirement *result_requirement(struct result *r, const char *id, const char *section,
+                                              const char *rule)
+{
+    r->requirement = grown(r->requirement, r->n_requirements, sizeof *r->requirement);
+    struct result_requirement *q = &r->requirement[r->n_requirements++];
+    *q = (struct result_requirement){ .id = kept(id), .section = kept(section),
+                                      .rule = kept(rule) };
+    return q;
+}
+
 static void free_case(struct result_case *c)
 {
     char *own[] = { c->name,   c->suite,    c->sut,     c->role,
@@ -306,6 +316,13 @@ static void free_finding(struct result_finding *f)
     free(f->planted);
 }
 
+static void free_requirement(struct result_requirement *q)
+{
+    char *own[] = { q->id, q->section, q->rule, q->tests, q->bugs, q->deviation };
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        free(own[i]);
+}
+
 /* Frees the run but not what its arrays point to: result_merge has moved that. */
 static void free_shell(struct result *r)
 {
@@ -316,6 +333,7 @@ static void free_shell(struct result *r)
     free(r->cases);
     free(r->fuzz);
     free(r->finding);
+    free(r->requirement);
     free(r);
 }
 
@@ -331,6 +349,8 @@ void result_free(struct result *r)
     }
     for (size_t i = 0; i < r->n_findings; i++)
         free_finding(&r->finding[i]);
+    for (size_t i = 0; i < r->n_requirements; i++)
+        free_requirement(&r->requirement[i]);
     free_shell(r);
 }
 
@@ -347,6 +367,10 @@ void result_merge(struct result *to, struct result *from)
     for (size_t i = 0; i < from->n_findings; i++) {
         to->finding = grown(to->finding, to->n_findings, sizeof *to->finding);
         to->finding[to->n_findings++] = from->finding[i];
+    }
+    for (size_t i = 0; i < from->n_requirements; i++) {
+        to->requirement = grown(to->requirement, to->n_requirements, sizeof *to->requirement);
+        to->requirement[to->n_requirements++] = from->requirement[i];
     }
     for (size_t s = 0; s < RS_N_STATES; s++) {
         to->state_hits[s] += from->state_hits[s];

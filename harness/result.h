@@ -138,6 +138,14 @@ struct result_finding {
     uint64_t inputs; /* that show it */
 };
 
+/* A requirement of the ledger (ledger.h); lists are words between blanks. */
+struct result_requirement {
+    char *id, *section, *rule;
+    char *tests;     /* or NULL */
+    char *bugs;      /* planted ones that the tests kill; or NULL */
+    char *deviation; /* why it is not kept, or shows nothing; or NULL */
+};
+
 /* ---- A run ------------------------------------------------------------------------------ */
 
 struct result {
@@ -152,6 +160,8 @@ struct result {
     size_t n_fuzz;
     struct result_finding *finding;
     size_t n_findings;
+    struct result_requirement *requirement;
+    size_t n_requirements;
     /* How often each state and transition was seen beyond what the traces show (the observer
      * counts it; fuzzing does).  The report adds what the traces show. */
     uint64_t state_hits[RS_N_STATES];
@@ -165,6 +175,8 @@ struct result_case *result_case(struct result *, const char *suite, const char *
                                 const char *sut, int ip_version);
 struct result_fuzz *result_fuzz(struct result *, const char *target, const char *engine);
 struct result_finding *result_finding(struct result *, const char *signature);
+struct result_requirement *result_requirement(struct result *, const char *id, const char *section,
+                                              const char *rule);
 /* Moves all of `from` into `to` and frees `from`. */
 void result_merge(struct result *to, struct result *from);
 
