@@ -76,7 +76,7 @@ static void put_column_heads(FILE *out, const struct grid *g)
             fprintf(out, "<br>IPv%d", c->ip_version);
         fputs("</th>", out);
     }
-    fputs("<th>why</th></tr></thead><tbody>\n", out);
+    fputs("</tr></thead><tbody>\n", out);
 }
 
 static void put_cell(FILE *out, const struct result *r, size_t i)
@@ -97,10 +97,26 @@ static void put_reasons(FILE *out, const struct grid *g, const size_t *cell)
         const char *reason = cell[k] < g->r->n_cases ? g->r->cases[cell[k]]->reason : NULL;
         if (!reason || (last && !strcmp(reason, last)))
             continue;
-        fputs(last ? "<br>" : "", out);
+        fputs(last ? "<br>" : "<span>", out);
         xml_textf(out, "%.*s", (int)strcspn(reason, "\n"), reason);
         last = reason;
     }
+    fputs(last ? "</span>" : "", out);
+}
+
+static bool has_reason(const struct grid *g, const size_t *cell)
+{
+    for (size_t k = 0; k < g->n_columns; k++)
+        if (cell[k] < g->r->n_cases && g->r->cases[cell[k]]->reason)
+            return true;
+    return false;
+}
+
+static void begin_row(FILE *out, const struct result_case *head, const char *class, bool bad)
+{
+    fprintf(out, "<tr class=\"%s\" data-name=\"", class);
+    xml_textf(out, "%.*s", row_len(head), head->name);
+    fprintf(out, "\"%s>", bad ? " data-bad" : "");
 }
 
 /* The row that case `first` begins: the cases of its name, one a column. */
@@ -119,9 +135,9 @@ static void put_row(FILE *out, const struct grid *g, size_t first, size_t *cell)
                 cell[k] = i;
         bad = bad || c->verdict == VERDICT_FAIL || c->verdict == VERDICT_ERROR;
     }
-    fputs("<tr data-name=\"", out);
-    xml_textf(out, "%.*s", row_len(head), head->name);
-    fprintf(out, "\"%s><td class=\"name\">", bad ? " data-bad" : "");
+    const bool why = has_reason(g, cell);
+    begin_row(out, head, why ? "told" : "row", bad);
+    fputs("<td class=\"name\">", out);
     xml_textf(out, "%.*s", row_len(head), head->name);
     fputs("</td>", out);
     for (size_t k = 0; k < g->n_columns; k++) {
@@ -130,7 +146,12 @@ static void put_row(FILE *out, const struct grid *g, size_t first, size_t *cell)
             put_cell(out, g->r, cell[k]);
         fputs("</td>", out);
     }
-    fputs("<td class=\"why\">", out);
+    fputs("</tr>\n", out);
+    if (!why)
+        return;
+    /* Below the row rather than beside it: a reason is long, and a column of them is narrow. */
+    begin_row(out, head, "why", bad);
+    fprintf(out, "<td class=\"why\" colspan=\"%zu\">", g->n_columns + 1);
     put_reasons(out, g, cell);
     fputs("</td></tr>\n", out);
 }

@@ -46,8 +46,9 @@ const char *const page_style[] = {
     "tbody tr:last-child td{border-bottom:0}tbody tr:hover{background:var(--soft)}\n",
     ".r{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}.c{text-align:"
     "center}.nowrap{white-space:nowrap}\n",
-    "td.name{overflow-wrap:anywhere;min-width:200px}td.why{color:var(--dim);font-size:13px;"
-    "overflow-wrap:anywhere;min-width:220px}\n",
+    "td.name{overflow-wrap:anywhere;min-width:200px}tr.told td{border-bottom:0}td.why{color:"
+    "var(--dim);font-size:13px;padding:0 10px 7px}td.why span{position:sticky;left:0;display:"
+    "inline-block;max-width:min(92vw,1100px);overflow-wrap:anywhere}\n",
     ".v{display:inline-block;min-width:25px;padding:0 7px;border-radius:4px;text-align:center;"
     "font-weight:600;text-decoration:none;font-size:13px;line-height:21px;white-space:nowrap}\n",
     "a.v:hover{outline:2px solid currentColor}.cellt{color:var(--dim);font-size:12px;"
