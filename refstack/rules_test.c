@@ -57,6 +57,33 @@ static void the_window_of_a_syn_ack_is_not_scaled(void **unused)
     assert_true((uint32_t)p.got.wnd << shift <= 1 << 20);
 }
 
+/* MUST-16, RFC 6691 section 2: the options of a segment come out of the MSS, not on top of it. */
+static void options_and_text_together_are_no_longer_than_the_mss(void **unused)
+{
+    static const uint8_t options[] = { 2, 4, 536 >> 8, 536 & 0xff, 8, 10, 0, 0, 0, 9,
+                                       0, 0, 0, 0, 1, 1 };
+    struct rs_config c;
+
+    (void)unused;
+    plain(&c);
+    c.tcp.timestamps = true;
+    peer_up(&c);
+    passive_open();
+    memcpy(p.opt, options, sizeof options);
+    p.opt_len = sizeof options;
+    say("S", 0, 0, 0);
+    get("SA", 0, 1, 0);
+    memcpy(p.opt, options + 4, p.opt_len = 12);
+    say("A", 1, 1, 0);
+    quiet();
+    user_sends(1200);
+    for (uint32_t i = 0; i < 3; i++) {
+        get("A", 1 + 524 * i, 1, i < 2 ? 524 : 152);
+        assert_int_equal(p.got.opt_len, 12);
+    }
+    quiet();
+}
+
 /* MUST-41, MUST-42: a LISTEN beside a connection on its way changes nothing of it. */
 static void a_listener_stands_beside_a_connection_being_opened_from_its_port(void **unused)
 {
@@ -183,6 +210,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_segment_resent_after_duplicate_acks_gives_no_sample),
         cmocka_unit_test(the_window_of_a_syn_ack_is_not_scaled),
+        cmocka_unit_test(options_and_text_together_are_no_longer_than_the_mss),
         cmocka_unit_test(a_listener_stands_beside_a_connection_being_opened_from_its_port),
         cmocka_unit_test(every_segment_has_the_local_address_of_the_open),
         cmocka_unit_test(text_that_is_not_pushed_is_sent_within_a_bound),
