@@ -30,7 +30,7 @@ static const struct argp_option argp_options[] = {
     { "expect", KEY_EXPECT, "FILE", 0,
       "failures that are known, SCRIPT<TAB>REASON a line, and must fail; a folder: SUT.tsv in it",
       0 },
-    { "jobs", 'j', "N", 0, "run N cases at once (default: one per processor)", 0 },
+    { "jobs", 'j', "N", 0, "run N cases at once (default: one a processor, in real time 12)", 0 },
     { "tap", KEY_TAP, NULL, 0, "write TAP to standard output (the default)", 0 },
     { "json", KEY_JSON, "FILE", 0, "write the results as JSON", 0 },
     { "junit", KEY_JUNIT, "FILE", 0, "write JUnit XML", 0 },
@@ -115,9 +115,9 @@ static const struct argp argp = {
     .parser = parse_option,
     .args_doc = "PATH...",
     .doc = "Runs scripts in virtual time against a stack and judges each.\v"
-           "A PATH is a script or a folder of .pkt files.  A stack is one of: refstack; linux, a live "
-           "kernel in a namespace; lwip, Debian's; so:FILE[,FLAGS], a packetdrill plug-in; "
-           "tap:NAME, a stack in another process.  "
+           "A PATH is a script or a folder of .pkt files.  A stack is one of: refstack; linux, a "
+           "live kernel in a namespace; lwip, Debian's; so:FILE[,FLAGS], a packetdrill plug-in; "
+           "tap:NAME, a stack in another process; toy, that of harness/TEN_MINUTES.md.  "
            "The language is described in harness/GRAMMAR.md.",
 };
 
@@ -149,16 +149,17 @@ int cmd_run(int argc, char **argv)
     struct suite s = { 0 };
     if (argp_parse(&argp, argc, argv, 0, NULL, &o))
         return EXIT_USAGE;
-    if (!o.suite.jobs)
-        o.suite.jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
     if (!o.n_paths)
         return usage("no script given; name scripts or folders of them, such as corpus/scripts");
     o.suite.ops = sut_find(o.on);
     if (!o.suite.ops) {
-        snprintf(error, sizeof(error), "there is no stack '%s' here; --on takes refstack, linux, lwip, so:FILE "
-                 "(a packetdrill plug-in) or tap:NAME", o.on);
+        snprintf(error, sizeof(error), "there is no stack '%s' here; --on takes refstack, linux, "
+                 "lwip, so:FILE (a packetdrill plug-in) or tap:NAME", o.on);
         return usage(error);
     }
+    /* A case in real time sleeps nearly all of it. */
+    if (!o.suite.jobs)
+        o.suite.jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN) * (o.suite.ops->wait ? 12 : 1);
     if (o.suite.keep && mkdir(o.suite.keep, 0777) < 0 && errno != EEXIST) {
         snprintf(error, sizeof(error), "cannot make the folder %s: %s; give --keep one that can "
                                        "be made", o.suite.keep, strerror(errno));

@@ -6,8 +6,10 @@
 #include "harness/sut_so.h"
 #include "harness/sut_linux.h"
 #include "harness/sut_tap.h"
+#include "harness/sut_template.h"
 
-static const struct sut_ops *const suts[] = { &sut_refstack, &sut_linux, &sut_lwip };
+static const struct sut_ops *const suts[] = { &sut_refstack, &sut_linux, &sut_lwip,
+                                             &sut_template };
 
 const struct sut_ops *sut_find(const char *name)
 {

@@ -56,8 +56,9 @@ static void lost(struct so *so, const char *during)
     so->pid = 0;
     last_words(so, words, sizeof(words));
     if (WIFSIGNALED(status))
-        snprintf(so->broken, sizeof(so->broken), "the plug-in crashed in %s with signal %d (%s)%s%s",
-                 during, WTERMSIG(status), strsignal(WTERMSIG(status)), words[0] ? ": " : "", words);
+        snprintf(so->broken, sizeof(so->broken), "the plug-in crashed in %s with signal %d "
+                 "(%s)%s%s", during, WTERMSIG(status), strsignal(WTERMSIG(status)),
+                 words[0] ? ": " : "", words);
     else
         snprintf(so->broken, sizeof(so->broken), "the plug-in ended the process in %s with status "
                  "%d%s%s", during, WEXITSTATUS(status), words[0] ? ": " : "", words);
@@ -141,8 +142,8 @@ static bool make_flags(const struct sut_config *c, char *flags, char *why, size_
     if (!plug.takes_settings) {
         if (!c->n_settings && !c->mtu)
             return true;
-        snprintf(why, cap, "a packetdrill plug-in takes no settings from a script, and this one asks "
-                           "for %s", c->n_settings ? c->setting[0].name : "an MTU");
+        snprintf(why, cap, "a packetdrill plug-in takes no settings from a script, and this one "
+                           "asks for %s", c->n_settings ? c->setting[0].name : "an MTU");
         return false;
     }
     add_address(flags, "local", &c->local);

@@ -1,8 +1,8 @@
 /* The process that holds a plug-in: requests in, calls through the table, answers out.
  *
  * Time.  The plug-in's clock is read and moved only when the runner's has moved.  When the next
- * datagram comes it does not tell: netdev_receive with nothing queued goes on in time.  So a copy of
- * the process (fork) is asked and thrown away; the plug-in itself stays where it is. */
+ * datagram comes it does not tell: netdev_receive with nothing queued goes on in time.  So a copy
+ * of the process (fork) is asked and thrown away; the plug-in itself stays where it is. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* Calls that may block, each on a thread of its own.
  *
  * As packetdrill does it, the main thread goes on when it sees the other one asleep in the kernel.
- * A call that sleeps is kept: asked again, the same call is met, so that a blocking plug-in looks to
- * the runner like sockets that do not block. */
+ * A call that sleeps is kept: asked again, the same call is met, so that a blocking plug-in looks
+ * to the runner like sockets that do not block. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>

@@ -19,7 +19,8 @@ static char folder[2048]; /* where the objects are */
 static const struct sut_ops *plug_in(const char *file, const char *flags)
 {
     char name[4096];
-    snprintf(name, sizeof(name), "so:%s/%s%s%s", folder, file, flags ? "," : "", flags ? flags : "");
+    snprintf(name, sizeof(name), "so:%s/%s%s%s", folder, file, flags ? "," : "",
+             flags ? flags : "");
     return sut_find(name);
 }
 
