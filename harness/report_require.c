@@ -100,18 +100,18 @@ static void put_tests(FILE *out, const char *tests, bool cases)
     }
 }
 
-/* What the ledger says besides: the other tests, the deviation, the bugs that the tests kill. */
+/* What the ledger says besides: the bugs that the tests kill, the other tests, the deviation. */
 static void put_ledger(FILE *out, const struct result_requirement *q, bool cases)
 {
-    fputs("</td><td>", out);
+    fputs("</td><td class=\"name\">", out);
+    xml_text(out, q ? q->bugs : NULL);
+    fputs("</td><td class=\"name\">", out);
     put_tests(out, q ? q->tests : NULL, cases);
     if (q && q->deviation) {
         fputs("<span class=\"dim\"> ", out);
         xml_text(out, q->deviation);
         fputs("</span>", out);
     }
-    fputs("</td><td>", out);
-    xml_text(out, q ? q->bugs : NULL);
 }
 
 static void put_row(FILE *out, const struct result *r, const char *id, const struct use *use,
@@ -128,7 +128,8 @@ static void put_row(FILE *out, const struct result *r, const char *id, const str
     if (r->n_requirements) {
         fputs("<td>", out);
         if (q)
-            xml_textf(out, "%s (section %s)", q->rule, q->section);
+            xml_textf(out, "%s (%s%s)", q->rule,
+                      isdigit((unsigned char)*q->section) ? "section " : "", q->section);
         fputs("</td>", out);
     }
     fputs("<td class=\"nowrap\">", out);
@@ -150,8 +151,8 @@ static void put_head(FILE *out, bool ledger)
           "placeholder=\"Filter by id\" aria-label=\"Filter by id\"><label><input "
           "type=\"checkbox\"> only what failed</label></div>\n"
           "<div class=\"scroll\"><table class=\"wide\"><thead><tr><th>requirement</th>", out);
-    fputs(ledger ? "<th>rule</th><th>verdict</th><th>cases</th><th>tests, deviation</th>"
-                   "<th>planted bugs they kill</th>"
+    fputs(ledger ? "<th>rule</th><th>verdict</th><th>cases</th><th>planted bugs killed</th>"
+                   "<th>tests, deviation</th>"
                  : "<th>verdict</th><th>cases</th>", out);
     fputs("</tr></thead><tbody>\n", out);
 }

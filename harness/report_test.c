@@ -124,8 +124,8 @@ static void a_ledger_among_the_results_gives_its_rows(void **state)
     struct result *back = read_text(json, err, sizeof err);
     assert_string_equal(err, "");
     char *page = written(back, report_html);
-    assert_non_null(strstr(page, "<code>OWN-3</code></td><td>copied &lt; whole (section "));
-    assert_non_null(strstr(page, "stage0<br></td><td>paws-off</td>"));
+    assert_non_null(strstr(page, "<code>OWN-3</code></td><td>copied &lt; whole (refstack.h)"));
+    assert_non_null(strstr(page, "<td class=\"name\">paws-off</td><td class=\"name\">stage0<br>"));
     assert_non_null(strstr(page, "declared</span>"));
     free(json);
     free(page);
