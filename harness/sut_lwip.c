@@ -146,9 +146,9 @@ static void *lwip_create(const struct sut_config *config, uint64_t now, char *wh
     return w;
 }
 
-static void lwip_destroy(void *sut)
+/* All of lwIP's memory, so that its variables can be set back. */
+static void free_all(struct lw *w)
 {
-    struct lw *w = sut;
     struct lwip_lib *l = w->l;
     for (int i = 0; i < LW_SOCKS; i++)
         if (w->sock[i].used && w->sock[i].rx)
@@ -168,7 +168,14 @@ static void lwip_destroy(void *sut)
         l->ip6_reass_tmr();
     }
     l->netif_remove(&w->netif);
-    lwip_lib_give(l);
+}
+
+static void lwip_destroy(void *sut)
+{
+    struct lw *w = sut;
+    if (!w->broken)
+        free_all(w);
+    lwip_lib_give(w->l);
     free(w->queue);
     free(w);
 }
@@ -213,9 +220,9 @@ static void run_timers(struct lw *w, uint64_t now)
         w->reass += REASS_US;
 }
 
-static void lwip_input(void *sut, const uint8_t *datagram, size_t len, uint64_t now)
+/* Most of lwIP's assertions are about what segments and timers do to it. */
+static void arrive(struct lw *w, const uint8_t *datagram, size_t len, uint64_t now)
 {
-    struct lw *w = sut;
     run_timers(w, now);
     struct pbuf *p = len <= UINT16_MAX ? w->l->pbuf_alloc(PBUF_RAW, (u16_t)len, PBUF_RAM) : NULL;
     if (!p)
@@ -226,11 +233,31 @@ static void lwip_input(void *sut, const uint8_t *datagram, size_t len, uint64_t 
     lw_settle(w, now);
 }
 
+static void lwip_input(void *sut, const uint8_t *datagram, size_t len, uint64_t now)
+{
+    struct lw *w = sut;
+    if (w->broken)
+        return;
+    lwip_trap = &w->trap;
+    if (setjmp(w->trap.back) == 0)
+        arrive(w, datagram, len, now);
+    else
+        w->broken = true;
+    lwip_trap = NULL;
+}
+
 static size_t lwip_output(void *sut, uint8_t *buf, size_t cap, uint64_t now)
 {
     struct lw *w = sut;
-    run_timers(w, now);
-    if (!w->n)
+    if (w->broken)
+        return 0;
+    lwip_trap = &w->trap;
+    if (setjmp(w->trap.back) == 0)
+        run_timers(w, now);
+    else
+        w->broken = true;
+    lwip_trap = NULL;
+    if (!w->n || w->broken)
         return 0;
     const struct lw_datagram *d = &w->queue[w->head];
     const size_t len = d->len < cap ? d->len : cap;
@@ -238,6 +265,13 @@ static size_t lwip_output(void *sut, uint8_t *buf, size_t cap, uint64_t now)
     w->head = (w->head + 1) % LW_QUEUE;
     w->n--;
     return len;
+}
+
+static const char *lwip_broken(void *sut)
+{
+    struct lw *w = sut;
+    w->trap.said[strcspn(w->trap.said, "\n")] = '\0';
+    return w->broken ? w->trap.said : NULL;
 }
 
 static uint64_t lwip_deadline(void *sut)
@@ -383,6 +417,7 @@ const struct sut_ops sut_lwip = {
     .caps = SUT_VIRTUAL_TIME | SUT_IP6 | SUT_MANY_CONNECTIONS | SUT_STATE,
     .create = lwip_create,
     .destroy = lwip_destroy,
+    .broken = lwip_broken,
     .input = lwip_input,
     .output = lwip_output,
     .deadline = lwip_deadline,

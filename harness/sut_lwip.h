@@ -13,6 +13,8 @@ extern const struct sut_ops sut_lwip;
 #if __has_include(<lwip/tcp.h>)
 #define HAVE_LWIP 1
 
+#include <setjmp.h>
+
 #include <lwip/init.h>
 #include <lwip/ip.h>
 #include <lwip/ip4_frag.h>
@@ -49,9 +51,16 @@ struct lwip_lib {
     struct lwip_lib *next;        /* of those not in use */
 };
 
+/* Where an assertion of lwIP's goes instead of ending the process, and what it said. */
+struct lwip_trap {
+    jmp_buf back;
+    char said[256];
+};
+extern struct lwip_trap *lwip_trap; /* NULL: it does end the process */
+
 /* A copy for one stack alone, or NULL with a sentence in why. */
 struct lwip_lib *lwip_lib_take(char *why, size_t cap);
-/* Sets its variables back.  All it allocated since must have been freed. */
+/* Sets its variables back.  What it allocated since and did not free is lost. */
 void lwip_lib_give(struct lwip_lib *);
 
 enum { LW_FIRST_FD = 3, LW_SOCKS = 64, LW_QUEUE = 256, LW_MTU_MAX = 9000 };
@@ -92,6 +101,8 @@ struct lw {
     struct lw_sock sock[LW_SOCKS];
     struct lw_datagram *queue; /* LW_QUEUE of them, a ring */
     unsigned head, n;
+    struct lwip_trap trap;
+    bool broken; /* an assertion failed: lwIP is not to be called again */
 };
 
 /* False after a sentence in why. */

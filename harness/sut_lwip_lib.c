@@ -10,6 +10,7 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,12 +101,15 @@ static int find_segment(struct dl_phdr_info *info, size_t size, void *arg)
     return 1;
 }
 
+static void trap_assertions(const struct link_map *);
+
 static bool keep_variables(struct lwip_lib *l, void *dl)
 {
     struct link_map *map;
     struct segment s = { 0 };
     if (dlinfo(dl, RTLD_DI_LINKMAP, &map) != 0)
         return false;
+    trap_assertions(map);
     s.base = map->l_addr;
     if (!dl_iterate_phdr(find_segment, &s) || s.from >= s.to)
         return false;
@@ -126,6 +130,67 @@ static void arm_timer(struct lwip_lib *l)
     *l->active = &none;
     l->tcp_timer_needed();
     *l->active = NULL;
+}
+
+/* ---- Its assertions --------------------------------------------------------------------- */
+
+struct lwip_trap *lwip_trap;
+
+static int on_print(int flag, const char *fmt, ...)
+{
+    va_list ap;
+    (void)flag;
+    va_start(ap, fmt);
+    if (lwip_trap)
+        vsnprintf(lwip_trap->said, sizeof(lwip_trap->said), fmt, ap);
+    va_end(ap);
+    return 0;
+}
+
+static void on_abort(void)
+{
+    if (!lwip_trap)
+        abort();
+    longjmp(lwip_trap->back, 1);
+}
+
+/* A slot through which the library calls what another one defines. */
+static void put_slot(void *slot, uintptr_t value)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    void *at = (void *)((uintptr_t)slot & ~(page - 1));
+    if (mprotect(at, page, PROT_READ | PROT_WRITE) != 0)
+        return;
+    memcpy(slot, &value, sizeof(value));
+    mprotect(at, page, PROT_READ);
+}
+
+/* LWIP_ASSERT prints a line and calls abort.  Both are led here, so that a failed assertion is a
+ * verdict on the case and its words are the reason. */
+static void trap_assertions(const struct link_map *map)
+{
+    const ElfW(Rela) *rela = NULL;
+    const ElfW(Sym) *symbols = NULL;
+    const char *names = NULL;
+    size_t size = 0;
+    for (const ElfW(Dyn) *d = map->l_ld; d->d_tag != DT_NULL; d++) {
+        if (d->d_tag == DT_JMPREL)
+            rela = (const void *)d->d_un.d_ptr;
+        else if (d->d_tag == DT_PLTRELSZ)
+            size = d->d_un.d_val;
+        else if (d->d_tag == DT_SYMTAB)
+            symbols = (const void *)d->d_un.d_ptr;
+        else if (d->d_tag == DT_STRTAB)
+            names = (const void *)d->d_un.d_ptr;
+    }
+    for (size_t i = 0; rela && symbols && names && i < size / sizeof(*rela); i++) {
+        const char *name = names + symbols[ELF64_R_SYM(rela[i].r_info)].st_name;
+        void *slot = (void *)(map->l_addr + rela[i].r_offset);
+        if (!strcmp(name, "abort"))
+            put_slot(slot, (uintptr_t)on_abort);
+        else if (!strcmp(name, "__printf_chk"))
+            put_slot(slot, (uintptr_t)on_print);
+    }
 }
 
 static struct lwip_lib *load(char *why, size_t cap)

@@ -265,6 +265,29 @@ static void a_refused_connect_says_so(void **state)
     lwip->destroy(sut);
 }
 
+/* Text half the number space away fails an assertion of this version: a verdict, no crash, and the
+ * next case starts from the same octets. */
+static void an_assertion_of_its_own_breaks_one_case_only(void **state)
+{
+    (void)state;
+    const struct sut_config c = config_of(4);
+    uint32_t iss, again;
+    void *sut = make(&c);
+    open_passively(sut, &c, &iss);
+    assert_null(lwip->broken(sut));
+    say(sut, &c, START, (struct tcp_seg){ .seq = PEER_ISS + 1 + (UINT32_C(1) << 31), .ack = iss + 1,
+                                          .flags = TCP_ACK | TCP_PSH, .text_len = 1,
+                                          .text = (const uint8_t *)"x" });
+    assert_non_null(lwip->broken(sut));
+    assert_non_null(strstr(lwip->broken(sut), "insane offset"));
+    lwip->destroy(sut);
+    sut = make(&c);
+    open_passively(sut, &c, &again);
+    assert_int_equal(again, iss);
+    assert_null(lwip->broken(sut));
+    lwip->destroy(sut);
+}
+
 static void a_setting_it_has_not_is_refused_by_name(void **state)
 {
     (void)state;
@@ -291,6 +314,7 @@ int main(void)
         cmocka_unit_test(two_at_once_know_nothing_of_each_other),
         cmocka_unit_test(a_reset_is_told_once),
         cmocka_unit_test(a_refused_connect_says_so),
+        cmocka_unit_test(an_assertion_of_its_own_breaks_one_case_only),
         cmocka_unit_test(a_setting_it_has_not_is_refused_by_name),
     };
     lwip = sut_find("lwip");
