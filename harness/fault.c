@@ -15,21 +15,48 @@ struct fault_held {
     uint8_t octets[];
 };
 
+static bool ip4_tcp(struct frame_tcp *f, const uint8_t *datagram, size_t len)
+{
+    struct ip4_hdr ip;
+    if (ip4_parse(&ip, datagram, len) != WIRE_OK || ip.proto != IP_PROTO_TCP ||
+        (ip.frag & IP4_OFFSET))
+        return false;
+    f->src = ip.src;
+    f->dst = ip.dst;
+    f->tos = ip.tos;
+    f->tcp = ip.payload;
+    f->tcp_len = ip.payload_len;
+    return true;
+}
+
+static bool ip6_tcp(struct frame_tcp *f, const uint8_t *datagram, size_t len)
+{
+    struct ip6_hdr ip;
+    if (ip6_parse(&ip, datagram, len) != WIRE_OK || ip.next != IP_PROTO_TCP)
+        return false;
+    f->src = ip.src;
+    f->dst = ip.dst;
+    f->tos = ip.tclass;
+    f->tcp = ip.payload;
+    f->tcp_len = ip.payload_len;
+    return true;
+}
+
 bool frame_tcp(struct frame_tcp *f, enum rs_link link, const uint8_t *frame, size_t len)
 {
     struct eth_hdr eth;
     size_t at = 0;
     if (link == RS_LINK_ETHERNET) {
-        if (eth_parse(&eth, frame, len) != WIRE_OK || eth.type != ETH_TYPE_IP4)
+        if (eth_parse(&eth, frame, len) != WIRE_OK)
             return false;
         at = ETH_HEADER;
     }
-    if (ip4_parse(&f->ip, frame + at, len - at) != WIRE_OK || f->ip.proto != IP_PROTO_TCP)
+    /* The version in the datagram's first octet says what the EtherType would. */
+    if (len <= at || !((frame[at] >> 4) == 6 ? ip6_tcp(f, frame + at, len - at)
+                                             : ip4_tcp(f, frame + at, len - at)))
         return false;
-    if (f->ip.frag & IP4_OFFSET)
-        return false;
-    f->tcp_offset = (size_t)(f->ip.payload - frame);
-    return tcp_parse(&f->seg, f->ip.payload, f->ip.payload_len) == WIRE_OK;
+    f->tcp_offset = (size_t)(f->tcp - frame);
+    return tcp_parse(&f->seg, f->tcp, f->tcp_len) == WIRE_OK;
 }
 
 /* xorshift64*: small, seeded, good enough to choose frames. */
@@ -173,7 +200,7 @@ static void push_corrupted(struct fault_link *f, const uint8_t *frame, size_t le
         h = h->next;
     if (!h || !frame_tcp(&t, f->link, h->octets, h->len))
         return;
-    size_t at = t.tcp_offset + t.ip.payload_len - 1u; /* the last octet: text if there is any */
+    size_t at = t.tcp_offset + t.tcp_len - 1u; /* the last octet: text if there is any */
     h->octets[at] ^= 0x10;
 }
 

@@ -13,14 +13,18 @@
 #include "refstack/refstack.h"
 #include "refstack/wire.h"
 
-/* The headers of a frame that carries TCP over IPv4. */
+/* The headers of a frame that carries TCP over IP of either version. */
 struct frame_tcp {
-    struct ip4_hdr ip;
-    struct tcp_seg seg;
+    struct rs_addr src, dst;
+    uint8_t tos; /* IPv4's octet, IPv6's traffic class */
+    const uint8_t *tcp;
+    size_t tcp_len;    /* header, options and text */
     size_t tcp_offset; /* of the TCP header in the frame */
+    struct tcp_seg seg;
 };
 
-/* Whether the frame is a TCP segment that can be held; fills in the struct then. */
+/* Whether the frame is a TCP segment that can be held, whole and, over IPv6, without extension
+ * headers; fills in the struct then. */
 bool frame_tcp(struct frame_tcp *, enum rs_link, const uint8_t *frame, size_t len);
 
 /* Faults at random: chances in a million, each tried in this order. */

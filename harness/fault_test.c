@@ -43,7 +43,7 @@ static int64_t pop(struct fault_link *f, rs_time now)
     if (len == 0)
         return NONE;
     assert_true(frame_tcp(&t, RS_LINK_IP, frame, len));
-    if (!tcp_checksum_ok(&t.ip.src, &t.ip.dst, t.ip.payload, t.ip.payload_len))
+    if (!tcp_checksum_ok(&t.src, &t.dst, t.tcp, t.tcp_len))
         return DAMAGED;
     return t.seg.seq;
 }
