@@ -1,4 +1,4 @@
-/* tcprig interop: refstack against the live kernel. */
+/* tcprig interop: live stacks against each other. */
 #include <argp.h>
 #include <errno.h>
 #include <stdio.h>
@@ -11,20 +11,34 @@
 #include "harness/report.h"
 #include "interop/run.h"
 
-enum { OPT_SLOW = 256, OPT_KEEP, OPT_JSON, OPT_JUNIT, OPT_HTML, OPT_LIST };
+enum {
+    OPT_SLOW = 256,
+    OPT_KEEP,
+    OPT_JSON,
+    OPT_JUNIT,
+    OPT_HTML,
+    OPT_LIST,
+    OPT_A,
+    OPT_B,
+    OPT_IP
+};
 
 struct arguments {
     struct interop_options options;
     struct report_paths reports;
     const char *filter;
-    bool slow, list;
+    const struct stack *a, *b;
+    bool slow, list, ip4, ip6;
     const char *path[64];
     int n_paths;
 };
 
 static const struct argp_option options[] = {
-    { "jobs", 'j', "N", 0, "cases at once (16: most of them wait for a timer)", 0 },
+    { "jobs", 'j', "N", 0, "cases at once (48: most of them wait for a timer)", 0 },
     { "filter", 'f', "TEXT", 0, "only cases whose name contains TEXT", 0 },
+    { "a", OPT_A, "STACK", 0, "only pairs with STACK at one end: refstack, lwip or linux", 0 },
+    { "b", OPT_B, "STACK", 0, "and with STACK at the other", 0 },
+    { "ip", OPT_IP, "4|6|both", 0, "over which IP version (both)", 0 },
     { "slow", OPT_SLOW, NULL, 0, "also those that wait for the kernel's 60 s of TIME-WAIT", 0 },
     { "list", OPT_LIST, NULL, 0, "say which cases there are and run none", 0 },
     { "keep", OPT_KEEP, "DIR", 0, "keep a pcapng of each case in DIR, not only of failed ones", 0 },
@@ -33,6 +47,24 @@ static const struct argp_option options[] = {
     { "html", OPT_HTML, "FILE", 0, "write the results as one HTML page", 0 },
     { NULL, 0, NULL, 0, NULL, 0 },
 };
+
+static const struct stack *stack_argument(const char *option, const char *name,
+                                          struct argp_state *state)
+{
+    const struct stack *s = stack_find(name);
+    if (!s)
+        argp_error(state, "--%s: there is no stack '%s'; there are refstack, lwip and linux",
+                   option, name);
+    return s;
+}
+
+static void ip_argument(struct arguments *a, const char *text, struct argp_state *state)
+{
+    a->ip4 = strcmp(text, "6") != 0;
+    a->ip6 = strcmp(text, "4") != 0;
+    if (a->ip4 && a->ip6 && strcmp(text, "both") != 0)
+        argp_error(state, "--ip wants 4, 6 or both, not '%s'", text);
+}
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -45,6 +77,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case 'f':
         a->filter = arg;
+        return 0;
+    case OPT_A:
+        a->a = stack_argument("a", arg, state);
+        return 0;
+    case OPT_B:
+        a->b = stack_argument("b", arg, state);
+        return 0;
+    case OPT_IP:
+        ip_argument(a, arg, state);
         return 0;
     case OPT_SLOW:
         a->slow = true;
@@ -78,8 +119,8 @@ static const struct argp argp = {
     .options = options,
     .parser = parse_option,
     .args_doc = "[PATH...]",
-    .doc = "Plays interop cases: refstack against this machine's kernel, each case in a process "
-           "and a network namespace of its own."
+    .doc = "Plays interop cases between live stacks: refstack and lwIP against this machine's "
+           "kernel and each other, each case in a process and a network namespace of its own."
            "\vPATH is a script (.pkt) or a folder of them; corpus/scripts/interop and the programs "
            "curl, socat and ncat when none is given.",
 };
@@ -87,19 +128,24 @@ static const struct argp argp = {
 static int find_all(const struct arguments *a, struct interop_jobs *jobs)
 {
     char why[512];
-    for (int i = 0; i < a->n_paths; i++) {
-        if (interop_find(jobs, a->path[i], why) < 0) {
-            fprintf(stderr, "tcprig interop: %s\n", why);
+    struct interop_scope scope = { .ip4 = a->ip4, .ip6 = a->ip6 };
+    const char *all = "corpus/scripts/interop";
+    for (int i = 0; i < (a->n_paths ? a->n_paths : 1); i++) {
+        if (interop_find(jobs, a->n_paths ? a->path[i] : all, why) < 0) {
+            fprintf(stderr, "tcprig interop: %s%s\n", why,
+                    a->n_paths ? "" : "; run it in the project's folder or give a path");
             return EXIT_USAGE;
         }
     }
-    if (a->n_paths > 0)
-        return 0;
-    if (interop_find(jobs, "corpus/scripts/interop", why) < 0) {
-        fprintf(stderr, "tcprig interop: %s; run it in the project's folder or give a path\n", why);
+    scope.n_pairs = stack_pairs(scope.pair, a->a, a->b);
+    if (scope.n_pairs == 0) {
+        fprintf(stderr, "tcprig interop: %s does not play with %s; pairs are {refstack, lwip} x "
+                "{lwip, linux}\n", a->a->name, a->b ? a->b->name : "any other");
         return EXIT_USAGE;
     }
-    interop_find_tools(jobs);
+    interop_cast(jobs, &scope);
+    if (a->n_paths == 0 && a->ip4 && !a->a && !a->b)
+        interop_find_tools(jobs);
     return 0;
 }
 
@@ -132,7 +178,7 @@ static int run_all(const struct arguments *a, struct interop_jobs *jobs)
 
 int cmd_interop(int argc, char **argv)
 {
-    struct arguments a = { .options = { .jobs = 16 } };
+    struct arguments a = { .options = { .jobs = 48 }, .ip4 = true, .ip6 = true };
     struct interop_jobs jobs = { .n = 0 };
     argp_err_exit_status = EXIT_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, &a);

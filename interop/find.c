@@ -7,10 +7,11 @@
 #include <sys/stat.h>
 
 #include "harness/script_parse.h"
+#include "interop/known.h"
 #include "interop/run.h"
 #include "interop/tools.h"
 
-enum { WHY = 512 };
+enum { WHY = 512, BULK = 256 * 1024 };
 
 static struct interop_job *add_job(struct interop_jobs *jobs)
 {
@@ -52,44 +53,40 @@ static bool has_roles(const struct script *s)
     return false;
 }
 
+/* Whether more octets are sent than a few windows hold. */
 static bool is_bulk(const struct script *s)
 {
+    uint64_t octets = 0;
     for (size_t i = 0; i < s->n_events; i++)
-        if (s->event[i].kind == SC_CONFIG)
-            for (const struct sc_pair *p = s->event[i].u.pair; p; p = p->next)
-                if (strcmp(p->name, "wire") == 0)
-                    return true;
-    return false;
+        if (s->event[i].kind == SC_USER && s->event[i].u.user.op == SC_SEND)
+            octets += s->event[i].u.user.amount;
+    return octets > BULK;
 }
 
-/* The name is the path below the folder that was given, without the ending. */
-static void add_script(struct interop_jobs *jobs, const char *path, const char *below, bool swapped)
+static void add_source(struct interop_jobs *jobs, const char *path, const char *below)
 {
     char error[SCRIPT_ERROR_SIZE], why[WIRE_TEXT];
-    struct interop_job *job = add_job(jobs);
-    job->path = result_text("%s", path);
-    job->script = script_load(path, error);
-    job->source = read_all(path);
-    job->swapped = swapped;
-    play_config_default(&job->config);
-    size_t len = strlen(below) - strlen(".pkt");
-    if (!job->script) {
-        job->error = result_text("%s", error);
+    struct interop_source *source = calloc(1, sizeof *source);
+    if (!source)
+        abort();
+    source->path = result_text("%s", path);
+    source->below = result_text("%.*s", (int)(strlen(below) - strlen(".pkt")), below);
+    source->script = script_load(path, error);
+    source->text = read_all(path);
+    play_config_default(&source->config);
+    if (!source->script) {
+        source->error = result_text("%s", error);
     } else {
-        job->roles = has_roles(job->script);
-        job->bulk = is_bulk(job->script);
-        if (!play_config_read(&job->config, job->script, why))
-            job->error = result_text("%s: %s", path, why);
+        source->roles = has_roles(source->script);
+        source->bulk = is_bulk(source->script);
+        if (!play_config_read(&source->config, source->script, why))
+            source->error = result_text("%s: %s", path, why);
+        source->busy = source->bulk && !source->config.rates[END_A].drop;
     }
-    job->name = result_text("%.*s%s", (int)len, below,
-                            !job->roles ? "" : swapped ? ":linux" : ":refstack");
-}
-
-static void add_roles(struct interop_jobs *jobs, const char *path, const char *below)
-{
-    add_script(jobs, path, below, false);
-    if (jobs->job[jobs->n - 1].roles)
-        add_script(jobs, path, below, true);
+    if (!jobs->last)
+        jobs->last = &jobs->sources;
+    *jobs->last = source;
+    jobs->last = &source->next;
 }
 
 static bool is_script(const char *name)
@@ -119,7 +116,7 @@ static int find_in(struct interop_jobs *jobs, const char *folder, const char *be
             rc = find_in(jobs, path, prefix, why);
             free(prefix);
         } else if (is_script(name)) {
-            add_roles(jobs, path, inner);
+            add_source(jobs, path, inner);
         }
         free(path);
         free(inner);
@@ -132,7 +129,7 @@ static int find_in(struct interop_jobs *jobs, const char *folder, const char *be
 int interop_find(struct interop_jobs *jobs, const char *path, char *why)
 {
     struct stat st;
-    size_t before = jobs->n;
+    struct interop_source **before = jobs->last;
     if (stat(path, &st) < 0) {
         snprintf(why, WHY, "there is no file or folder %.200s: give one with interop scripts "
                  "(.pkt)", path);
@@ -143,13 +140,79 @@ int interop_find(struct interop_jobs *jobs, const char *path, char *why)
             return -1;
     } else if (is_script(path)) {
         const char *slash = strrchr(path, '/');
-        add_roles(jobs, path, slash ? slash + 1 : path);
+        add_source(jobs, path, slash ? slash + 1 : path);
     }
-    if (jobs->n == before) {
+    if (interop_known_read(jobs, path, why) < 0)
+        return -1;
+    if (jobs->last == before) {
         snprintf(why, WHY, "%.200s holds no script: interop scripts end in .pkt", path);
         return -1;
     }
     return 0;
+}
+
+/* ---- From scripts to cases -------------------------------------------------------------- */
+
+/* Sources and roles a script can be cast with: refstack and the kernel by name need just these. */
+static bool can_cast(const struct interop_source *source, const struct stack_pair *pair)
+{
+    bool live = pair->stack[END_A]->kind == STACK_HOST && pair->stack[END_B]->kind == STACK_KERNEL;
+    return live || (source->roles && !source->config.each[0]);
+}
+
+static void add_case(struct interop_jobs *jobs, const struct interop_source *source,
+                     const struct play_cast *cast, const char *option)
+{
+    struct interop_job *job = add_job(jobs);
+    const char *a = cast->stack[cast->swapped ? END_B : END_A]->name;
+    job->source = source;
+    job->config = source->config;
+    job->cast = *cast;
+    job->name = result_text("%s%s%s%s", source->below, option, source->roles ? ":" : "",
+                            source->roles ? a : "");
+    job->known = interop_known_reason(jobs, job);
+}
+
+/* With and without the option at each end: four cases.  The names say END_A's setting first. */
+static void add_options(struct interop_jobs *jobs, const struct interop_source *source,
+                        const struct play_cast *cast)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        bool a = !(i & 2), b = !(i & 1);
+        char option[32];
+        snprintf(option, sizeof option, "-%s-%s", a ? "on" : "off", b ? "on" : "off");
+        add_case(jobs, source, cast, option);
+        struct play_config *c = &jobs->job[jobs->n - 1].config;
+        play_config_switch(c, source->config.each, END_A, a);
+        play_config_switch(c, source->config.each, END_B, b);
+    }
+}
+
+static void add_roles(struct interop_jobs *jobs, const struct interop_source *source,
+                      const struct stack_pair *pair, int ip_version)
+{
+    bool twins = pair->stack[END_A] == pair->stack[END_B];
+    for (int swapped = 0; swapped < (source->roles && !twins ? 2 : 1); swapped++) {
+        const struct play_cast cast = { { pair->stack[END_A], pair->stack[END_B] }, swapped != 0,
+                                        ip_version };
+        if (source->config.each[0])
+            add_options(jobs, source, &cast);
+        else
+            add_case(jobs, source, &cast, "");
+    }
+}
+
+void interop_cast(struct interop_jobs *jobs, const struct interop_scope *scope)
+{
+    for (const struct interop_source *s = jobs->sources; s; s = s->next)
+        for (size_t i = 0; i < scope->n_pairs; i++) {
+            if (!can_cast(s, &scope->pair[i]))
+                continue;
+            if (scope->ip4 && s->config.ip_only != 6)
+                add_roles(jobs, s, &scope->pair[i], 4);
+            if (scope->ip6 && s->config.ip_only != 4)
+                add_roles(jobs, s, &scope->pair[i], 6);
+        }
 }
 
 void interop_find_tools(struct interop_jobs *jobs)
@@ -158,18 +221,9 @@ void interop_find_tools(struct interop_jobs *jobs)
         struct interop_job *job = add_job(jobs);
         job->name = result_text("tools/%s", t->name);
         job->tool = t;
+        job->cast = (struct play_cast){ { stack_find("refstack"), stack_find("linux") }, false, 4 };
         play_config_default(&job->config);
     }
-}
-
-static void job_free(struct interop_job *job)
-{
-    free(job->name);
-    free(job->path);
-    free(job->source);
-    free(job->error);
-    if (job->script)
-        script_free(job->script);
 }
 
 void interop_filter(struct interop_jobs *jobs, const char *filter, bool slow)
@@ -178,7 +232,7 @@ void interop_filter(struct interop_jobs *jobs, const char *filter, bool slow)
     for (size_t i = 0; i < jobs->n; i++) {
         struct interop_job *job = &jobs->job[i];
         if ((filter && !strstr(job->name, filter)) || (job->config.slow && !slow))
-            job_free(job);
+            free(job->name);
         else
             jobs->job[kept++] = *job;
     }
@@ -188,6 +242,18 @@ void interop_filter(struct interop_jobs *jobs, const char *filter, bool slow)
 void interop_jobs_free(struct interop_jobs *jobs)
 {
     for (size_t i = 0; i < jobs->n; i++)
-        job_free(&jobs->job[i]);
+        free(jobs->job[i].name);
     free(jobs->job);
+    interop_known_free(jobs);
+    while (jobs->sources) {
+        struct interop_source *s = jobs->sources;
+        jobs->sources = s->next;
+        free(s->path);
+        free(s->below);
+        free(s->text);
+        free(s->error);
+        if (s->script)
+            script_free(s->script);
+        free(s);
+    }
 }

@@ -1,5 +1,7 @@
 #include "interop/peer.h"
 
+#include <errno.h>
+
 const char *peer_error_name(int error)
 {
     static const char *const names[] = {
@@ -13,4 +15,37 @@ const char *peer_error_name(int error)
     if (error >= 0 || error < RS_ENOTCONN)
         return "?";
     return names[-error];
+}
+
+int peer_error_of(int error)
+{
+    switch (error) {
+    case EAGAIN:
+    case EINPROGRESS:
+    case EALREADY:
+        return RS_EAGAIN;
+    case ECONNRESET:
+        return RS_ERESET;
+    case ECONNREFUSED:
+        return RS_EREFUSED;
+    case ETIMEDOUT:
+        return RS_ETIMEOUT;
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+        return RS_EUNREACH;
+    case EPIPE:
+        return RS_ECLOSING;
+    case ENOTCONN:
+        return RS_ENOTCONN;
+    case EADDRINUSE:
+        return RS_EEXIST;
+    case EBADF:
+        return RS_ENOCONN;
+    case ENOMEM:
+    case ENOBUFS:
+    case EMFILE:
+        return RS_ENORES;
+    default:
+        return RS_EINVAL;
+    }
 }

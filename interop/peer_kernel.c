@@ -13,59 +13,42 @@ static struct kernel_peer *kernel_of(struct peer *p)
     return (struct kernel_peer *)(void *)p; /* peer is its first member */
 }
 
-static int error_of(int error)
-{
-    switch (error) {
-    case EAGAIN:
-    case EINPROGRESS:
-    case EALREADY:
-        return RS_EAGAIN;
-    case ECONNRESET:
-        return RS_ERESET;
-    case ECONNREFUSED:
-        return RS_EREFUSED;
-    case ETIMEDOUT:
-        return RS_ETIMEOUT;
-    case EHOSTUNREACH:
-    case ENETUNREACH:
-        return RS_EUNREACH;
-    case EPIPE:
-        return RS_ECLOSING;
-    case ENOTCONN:
-        return RS_ENOTCONN;
-    case EADDRINUSE:
-        return RS_EEXIST;
-    case EBADF:
-        return RS_ENOCONN;
-    case ENOMEM:
-    case ENOBUFS:
-    case EMFILE:
-        return RS_ENORES;
-    default:
-        return RS_EINVAL;
-    }
-}
+/* A socket address of either version. */
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
 
-static struct sockaddr_in sockaddr_of(const struct rs_endpoint *e)
+static socklen_t address_of(const struct rs_endpoint *e, union address *a)
 {
-    struct sockaddr_in s = { .sin_family = AF_INET, .sin_port = htons(e->port) };
-    memcpy(&s.sin_addr, e->addr.octet, 4);
-    return s;
+    memset(a, 0, sizeof *a);
+    if (e->addr.version == 6) {
+        a->v6.sin6_family = AF_INET6;
+        a->v6.sin6_port = htons(e->port);
+        memcpy(&a->v6.sin6_addr, e->addr.octet, 16);
+        return sizeof a->v6;
+    }
+    a->v4.sin_family = AF_INET;
+    a->v4.sin_port = htons(e->port);
+    memcpy(&a->v4.sin_addr, e->addr.octet, 4);
+    return sizeof a->v4;
 }
 
 /* A non-blocking socket bound to the connection's own port. */
 static int bound_socket(struct peer *p, unsigned conn)
 {
-    struct sockaddr_in local = sockaddr_of(&p->local[conn]);
+    union address local;
+    socklen_t len = address_of(&p->local[conn], &local);
     int one = 1;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(local.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return error_of(errno);
+        return peer_error_of(errno);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (kernel_of(p)->no_delay) /* a listener's connections inherit it */
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (bind(fd, (struct sockaddr *)&local, sizeof local) < 0) {
-        int rc = error_of(errno);
+    if (bind(fd, &local.any, len) < 0) {
+        int rc = peer_error_of(errno);
         close(fd);
         return rc;
     }
@@ -75,14 +58,17 @@ static int bound_socket(struct peer *p, unsigned conn)
 static int kernel_open_active(struct peer *p, unsigned conn)
 {
     struct kernel_peer *k = kernel_of(p);
-    struct sockaddr_in remote = sockaddr_of(&p->remote[conn]);
-    int fd = bound_socket(p, conn);
+    union address remote;
+    socklen_t len = address_of(&p->remote[conn], &remote);
+    int fd = bound_socket(p, conn), one = 1;
     if (fd < 0)
         return fd;
+    if (k->fastopen) /* connect only notes the address; the first send opens */
+        setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &one, sizeof one);
     k->fd[conn] = fd;
     k->connecting[conn] = true;
-    if (connect(fd, (struct sockaddr *)&remote, sizeof remote) < 0 && errno != EINPROGRESS)
-        return error_of(errno);
+    if (connect(fd, &remote.any, len) < 0 && errno != EINPROGRESS)
+        return peer_error_of(errno);
     return 0;
 }
 
@@ -94,8 +80,11 @@ static int kernel_open_passive(struct peer *p, unsigned conn)
         return fd;
     if (listen(fd, 8) < 0) {
         close(fd);
-        return error_of(errno);
+        return peer_error_of(errno);
     }
+    const int pending = 8;
+    if (k->fastopen)
+        setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN, &pending, sizeof pending);
     k->listener[conn] = fd;
     return 0;
 }
@@ -128,7 +117,7 @@ static int connected(struct peer *p, unsigned conn)
     socklen_t len = sizeof error;
     if (k->connecting[conn] && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error) {
         k->connecting[conn] = false;
-        return error_of(error);
+        return peer_error_of(error);
     }
     return fd;
 }
@@ -141,7 +130,7 @@ static int kernel_send(struct peer *p, unsigned conn, const void *octets, size_t
     ssize_t n = send(fd, octets, len, MSG_NOSIGNAL);
     if (n >= 0)
         return (int)n;
-    return kernel_of(p)->connecting[conn] && errno == EPIPE ? RS_EAGAIN : error_of(errno);
+    return kernel_of(p)->connecting[conn] && errno == EPIPE ? RS_EAGAIN : peer_error_of(errno);
 }
 
 static int kernel_receive(struct peer *p, unsigned conn, void *octets, size_t cap)
@@ -150,7 +139,7 @@ static int kernel_receive(struct peer *p, unsigned conn, void *octets, size_t ca
     if (fd < 0)
         return fd;
     ssize_t n = recv(fd, octets, cap, 0);
-    return n >= 0 ? (int)n : error_of(errno);
+    return n >= 0 ? (int)n : peer_error_of(errno);
 }
 
 static void drop_sockets(struct kernel_peer *k, unsigned conn)
@@ -174,7 +163,7 @@ static int kernel_close(struct peer *p, unsigned conn)
         drop_sockets(k, conn);
         return 0;
     }
-    return shutdown(fd, SHUT_WR) < 0 ? error_of(errno) : 0;
+    return shutdown(fd, SHUT_WR) < 0 ? peer_error_of(errno) : 0;
 }
 
 static int kernel_abort(struct peer *p, unsigned conn)
@@ -215,8 +204,29 @@ static unsigned kernel_sleep_on(struct peer *p, unsigned conn, bool sending, str
     return 1;
 }
 
+/* ---- The line's end --------------------------------------------------------------------- */
+
+static void port_input(void *arg, const uint8_t *frame, size_t len, rs_time now)
+{
+    struct kernel_peer *k = arg;
+    (void)now;
+    /* A device without room, or one that is down, loses the frame as any link may; EINVAL is the
+     * kernel's word for a frame too short to be one. */
+    if (write(k->device, frame, len) < 0 && (errno == EBADFD || errno == EBADF))
+        k->peer.port.error = errno;
+}
+
+static size_t port_output(void *arg, uint8_t *buf, size_t cap, rs_time now)
+{
+    struct kernel_peer *k = arg;
+    (void)now;
+    ssize_t len = read(k->device, buf, cap);
+    if (len < 0 && errno != EAGAIN && errno != EINTR)
+        k->peer.port.error = errno;
+    return len > 0 ? (size_t)len : 0;
+}
+
 static const struct peer_ops kernel_ops = {
-    .name = "linux",
     .open_active = kernel_open_active,
     .open_passive = kernel_open_passive,
     .send = kernel_send,
@@ -228,9 +238,12 @@ static const struct peer_ops kernel_ops = {
     .sleep_on = kernel_sleep_on,
 };
 
-int kernel_peer_init(struct kernel_peer *k)
+int kernel_peer_init(struct kernel_peer *k, int device)
 {
     k->peer.ops = &kernel_ops;
+    k->peer.port = (struct line_port){ .arg = k, .input = port_input, .output = port_output,
+                                       .fd = device };
+    k->device = device;
     for (unsigned i = 0; i < PEER_CONNS; i++) {
         k->fd[i] = k->listener[i] = -1;
         k->connecting[i] = false;
@@ -243,4 +256,5 @@ void kernel_peer_free(struct kernel_peer *k)
     for (unsigned i = 0; i < PEER_CONNS; i++)
         drop_sockets(k, i);
     diag_close(&k->diag);
+    close(k->device);
 }

@@ -1,16 +1,10 @@
 #include "interop/play.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "harness/tap.h"
-
-/* Ports of connection n: its own at either end, so that the four-tuple is known beforehand. */
-enum { REFSTACK_PORT = 5000, KERNEL_PORT = 8000 };
+#include "harness/pump.h"
 
 /* After the last event nothing more may be sent; this long is listened. */
 enum { LISTEN_ON = 30 * 1000 };
@@ -27,23 +21,23 @@ bool play_fail(struct play *p, const char *format, ...)
     va_end(args);
     enum rs_state a = p->end[END_A]->ops->state(p->end[END_A], 0);
     enum rs_state b = p->end[END_B]->ops->state(p->end[END_B], 0);
-    case_verdict(p->out, VERDICT_FAIL, "%s:%u: %s; %s is in %s, %s in %s", p->script->name, p->line,
-                 text, p->out->actor[END_A], rs_state_name(a), p->out->actor[END_B],
+    case_verdict(p->out, VERDICT_FAIL, "%s:%u: %s; %s is in %s, %s in %s", p->script->name,
+                 p->at_line, text, p->out->actor[END_A], rs_state_name(a), p->out->actor[END_B],
                  rs_state_name(b));
     return false;
 }
 
-/* R and K are refstack and the kernel; A and B are the same in one role and the other way round in
- * the other. */
+/* R and K are refstack and the kernel; A and B are the two ends in one role and the other way round
+ * in the other. */
 enum trace_end play_end_of(const struct play *p, char actor)
 {
     switch (actor) {
     case 'K':
         return END_B;
     case 'A':
-        return p->swapped ? END_B : END_A;
+        return p->cast.swapped ? END_B : END_A;
     case 'B':
-        return p->swapped ? END_A : END_B;
+        return p->cast.swapped ? END_A : END_B;
     default:
         return END_A;
     }
@@ -54,7 +48,7 @@ enum trace_end play_end_of(const struct play *p, char actor)
 void play_wire_any(struct play *p, bool any)
 {
     p->wire.any = any;
-    p->pump.batch = any ? 64 : 1;
+    p->line.batch = any ? 64 : 1;
 }
 
 /* How much later than asked the process ran again: a busy machine makes timers fire that would
@@ -69,11 +63,16 @@ static void note_stall(struct play *p, rs_time before, rs_time due)
 
 static void sleep_until(struct play *p, rs_time deadline)
 {
-    struct pollfd fds[2 * 2 * PEER_CONNS + 1];
+    struct pollfd fds[2 * 2 * PEER_CONNS + 2];
     unsigned n = play_flows_sleep(p, fds, 2 * 2 * PEER_CONNS);
-    rs_time before = pump_now(), due = pump_due(&p->pump);
-    pump_wait(&p->pump, deadline, fds, n);
-    note_stall(p, before, due < deadline ? due : deadline);
+    n += line_sleep_on(&p->line, fds + n);
+    rs_time now = pump_now(), due = line_due(&p->line);
+    due = due < deadline ? due : deadline;
+    rs_time left = due > now ? due - now : 0;
+    struct timespec t = { .tv_sec = (time_t)(left / RS_SEC),
+                          .tv_nsec = (long)(left % RS_SEC) * 1000 };
+    ppoll(fds, n, &t, NULL);
+    note_stall(p, now, due);
 }
 
 bool play_until(struct play *p, bool (*done)(struct play *, const void *), const void *arg,
@@ -86,106 +85,18 @@ bool play_until(struct play *p, bool (*done)(struct play *, const void *), const
         /* Applications first: they answer what has come before the stack acknowledges it. */
         bool any = play_flows_work(p);
         if (!any)
-            any = pump_work(&p->pump);
+            any = line_work(&p->line, pump_now());
         note_stall(p, before, before);
-        if (p->pump.error)
-            return play_fail(p, "the tap device failed: %s", strerror(p->pump.error));
+        if (line_error(&p->line))
+            return play_fail(p, "the device failed: %s", strerror(line_error(&p->line)));
+        if (p->why[0])
+            return play_fail(p, "%s", p->why);
         if (any)
             continue;
         if (pump_now() >= deadline)
             return done(p, arg);
         sleep_until(p, deadline);
     }
-}
-
-static bool machine_cannot(struct play *p, const struct ns_error *error)
-{
-    case_verdict(p->out, error->status == 77 ? VERDICT_UNSUPPORTED : VERDICT_ERROR, "%s",
-                 error->text);
-    return false;
-}
-
-/* What would make the kernel's segments depend on the machine's load or on other cases is off:
- * tail loss probes, cached metrics, pacing. */
-static bool kernel_settings(const struct play_config *c, struct ns_error *error)
-{
-    const struct {
-        const char *name;
-        const char *value;
-    } settings[] = {
-        { "net.ipv4.tcp_congestion_control", "reno" },
-        { "net.ipv4.tcp_early_retrans", "0" },
-        { "net.ipv4.tcp_no_metrics_save", "1" },
-        { "net.ipv4.tcp_rfc1337", "1" }, /* old segments met by RST do not end TIME-WAIT */
-        { "net.ipv4.tcp_timestamps", c->no_timestamps ? "0" : "1" },
-        { "net.ipv4.tcp_sack", c->no_sack ? "0" : "1" },
-        { "net.ipv4.tcp_window_scaling", c->no_wscale ? "0" : "1" },
-    };
-    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
-        if (ns_sysctl(settings[i].name, settings[i].value, error) < 0)
-            return false;
-    char rmem[64];
-    if (!c->kernel_rcv_buf)
-        return true;
-    snprintf(rmem, sizeof rmem, "%u %u %u", c->kernel_rcv_buf, c->kernel_rcv_buf,
-             c->kernel_rcv_buf);
-    return ns_sysctl("net.ipv4.tcp_rmem", rmem, error) == 0;
-}
-
-static bool make_link(struct play *p)
-{
-    struct ns_error error = { .status = 77 };
-    const struct rs_config *host = &p->config.host;
-    struct tapdev_config tap = { .name = "tap0", .link = host->link, .mtu = host->mtu,
-                                 .txqueuelen = 5000, .addr = rs_ip4(10, 0, 0, 1),
-                                 .prefix_len = host->prefix_len };
-    if (!kernel_settings(&p->config, &error))
-        return machine_cannot(p, &error);
-    p->device = tapdev_up(&tap, &error);
-    if (p->device < 0)
-        return machine_cannot(p, &error);
-    int rc = kernel_peer_init(&p->kernel);
-    p->kernel.no_delay = !host->tcp.nagle;
-    p->kernel.no_quickack = p->config.no_quickack;
-    if (rc < 0) {
-        ns_fail(&error, 77, "cannot ask the kernel for its TCP states over sock_diag: %s",
-                strerror(-rc));
-        return machine_cannot(p, &error);
-    }
-    return true;
-}
-
-static bool make_host(struct play *p)
-{
-    size_t size = rs_host_size(&p->config.host);
-    void *block = size ? malloc(size) : NULL;
-    p->host = block ? rs_init(block, size, &p->config.host, pump_now()) : NULL;
-    if (!p->host) {
-        free(block);
-        case_verdict(p->out, VERDICT_ERROR, "%s: refstack refuses this configuration",
-                     p->script->name);
-        return false;
-    }
-    host_peer_init(&p->refstack, p->host);
-    rs_observe(p->host, play_observe, p);
-    return true;
-}
-
-static void make_ends(struct play *p)
-{
-    p->end[END_A] = &p->refstack.peer;
-    p->end[END_B] = &p->kernel.peer;
-    for (uint16_t i = 0; i < PEER_CONNS; i++) {
-        struct rs_endpoint host = { p->config.host.addr, (uint16_t)(REFSTACK_PORT + i) };
-        struct rs_endpoint kernel = { rs_ip4(10, 0, 0, 1), (uint16_t)(KERNEL_PORT + i) };
-        p->end[END_A]->local[i] = p->end[END_B]->remote[i] = host;
-        p->end[END_A]->remote[i] = p->end[END_B]->local[i] = kernel;
-        for (int end = 0; end < 2; end++) {
-            stream_hash_init(&p->flow[end][i].hash_sent);
-            stream_hash_init(&p->flow[end][i].hash_received);
-        }
-    }
-    case_actors(p->out, "refstack", "linux");
 }
 
 static bool any_segment(struct play *p, const void *arg)
@@ -233,26 +144,22 @@ static void play_script(struct play *p)
     p->out->seconds = (double)(pump_now() - p->start) / 1e6;
 }
 
-bool play_case(struct play *p, const struct script *script, const char *source, bool swapped,
-               const struct play_config *config, struct result_case *out)
+bool play_case(struct play *p, const struct script *script, const char *source,
+               const struct play_cast *cast, const struct play_config *config,
+               struct result_case *out)
 {
     memset(p, 0, sizeof *p);
     p->script = script;
     p->source = source;
-    p->swapped = swapped;
+    p->cast = *cast;
     p->config = *config;
     p->out = out;
-    if (!make_link(p) || !make_host(p))
-        return false;
-    make_ends(p);
-    pump_init(&p->pump, p->host, p->device, config->host.link, config->rates);
-    p->pump.watch = play_watch;
-    p->pump.watch.arg = p;
-    play_wire_any(p, false);
-    play_script(p);
-    pump_free(&p->pump);
-    kernel_peer_free(&p->kernel);
-    close(p->device);
-    free(p->host);
-    return true;
+    case_actors(out, cast->stack[END_A]->name, cast->stack[END_B]->name);
+    bool can = play_stage(p);
+    if (can) {
+        play_wire_any(p, false);
+        play_script(p);
+    }
+    play_stage_free(p);
+    return can;
 }

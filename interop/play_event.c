@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "harness/pump.h"
+
 /* Timers may run early by this: their ticks are coarse, and clocks are read before sleeping. */
 enum { SLACK_PERCENT = 20 };
 
@@ -89,7 +91,7 @@ static bool mismatch(struct play *p, const struct wire_segment *s, const char *w
 {
     char got[WIRE_TEXT], expected[WIRE_TEXT];
     wire_print(s, got);
-    source_line(p, p->line, expected);
+    source_line(p, p->at_line, expected);
     return play_fail(p, "%s; expected \"%s\", got from %s \"%s\"", why, expected,
                      p->out->actor[s->from], got);
 }
@@ -103,7 +105,7 @@ static bool expect_packet(struct play *p, const struct sc_event *e)
     const struct awaited awaited = { from, conn, &packet->seg };
     rs_time base = p->last, least = earliest(p, e);
     if (!play_until(p, has_segment, &awaited, latest(p, e) + p->config.patience)) {
-        source_line(p, p->line, why);
+        source_line(p, p->at_line, why);
         return play_fail(p, "no segment was sent within %.1f s; expected \"%s\"",
                          (double)(pump_now() - base) / 1e6, why);
     }
@@ -328,7 +330,7 @@ static bool user_call(struct play *p, const struct sc_event *e)
 static bool add_fault(struct play *p, const struct sc_event *e)
 {
     enum trace_end from = play_end_of(p, e->u.fault.from);
-    struct fault_link *link = &p->pump.link[from == END_A ? PUMP_TO_KERNEL : PUMP_TO_HOST];
+    struct fault_link *link = &p->line.fault[from];
     return fault_add(link, &e->u.fault) ||
            play_fail(p, "more than %d faults in one direction", FAULT_RULES);
 }
@@ -350,7 +352,7 @@ static bool tag(struct play *p, const struct sc_event *e)
 
 bool play_event(struct play *p, const struct sc_event *e)
 {
-    p->line = e->line;
+    p->at_line = e->line;
     switch ((enum sc_kind)e->kind) {
     case SC_PACKET:
         return expect_packet(p, e);

@@ -25,18 +25,21 @@
     "state A ESTABLISHED, B ESTABLISHED\n"
 
 /* Plays the text; the case comes back with its verdict. */
-static struct result *play(const char *text, bool swapped)
+static struct result *play_at(const char *text, bool swapped, const char *b, int ip_version)
 {
     char error[SCRIPT_ERROR_SIZE], why[WIRE_TEXT];
-    struct interop_job job = { .name = (char *)(uintptr_t)"test", .path = (char *)(uintptr_t)"test",
-                               .source = (char *)(uintptr_t)text, .swapped = swapped,
+    struct interop_source source = { .path = (char *)(uintptr_t)"test",
+                                     .text = (char *)(uintptr_t)text };
+    struct interop_job job = { .name = (char *)(uintptr_t)"test", .source = &source,
+                               .cast = { { stack_find("refstack"), stack_find(b) }, swapped,
+                                         ip_version },
                                .answer = tmpfile() };
-    job.script = script_parse("test", text, strlen(text), error);
-    assert_non_null(job.script);
+    source.script = script_parse("test", text, strlen(text), error);
+    assert_non_null(source.script);
     assert_non_null(job.answer);
     play_config_default(&job.config);
     job.config.patience = 2 * RS_SEC;
-    assert_true(play_config_read(&job.config, job.script, why));
+    assert_true(play_config_read(&job.config, source.script, why));
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) {
@@ -50,7 +53,7 @@ static struct result *play(const char *text, bool swapped)
     rewind(job.answer);
     struct result *r = report_read(job.answer, "test", error, sizeof error);
     fclose(job.answer);
-    script_free(job.script);
+    script_free(source.script);
     assert_non_null(r);
     if (r->cases[0]->verdict == VERDICT_UNSUPPORTED) {
         print_message("skipped: %s\n", r->cases[0]->reason);
@@ -58,6 +61,11 @@ static struct result *play(const char *text, bool swapped)
         skip();
     }
     return r;
+}
+
+static struct result *play(const char *text, bool swapped)
+{
+    return play_at(text, swapped, "linux", 4);
 }
 
 static void fails_with(const char *text, const char *reason)
@@ -88,6 +96,41 @@ static void a_case_passes_with_states_and_trace(void **state)
     assert_int_equal(packets, 3);
     assert_int_equal(established, 1);
     result_free(r);
+}
+
+static void a_case_passes_over_ipv6_and_between_stacks_of_one_process(void **state)
+{
+    (void)state;
+    struct result *r = play_at(OPEN, false, "linux", 6);
+    assert_int_equal(r->cases[0]->verdict, VERDICT_PASS);
+    assert_int_equal(r->cases[0]->row[2].octet[14] >> 4, 6);
+    result_free(r);
+    r = play_at(OPEN, true, "lwip", 4);
+    assert_int_equal(r->cases[0]->verdict, VERDICT_PASS);
+    assert_string_equal(r->cases[0]->sut, "refstack x lwip");
+    result_free(r);
+}
+
+static void a_setting_that_a_stack_does_not_have_is_unsupported(void **state)
+{
+    (void)state;
+    if (!stack_present(stack_find("lwip"), (char[256]){ 0 }, 256))
+        skip();
+    char error[SCRIPT_ERROR_SIZE], why[WIRE_TEXT];
+    const char *text = "//@ config kernel-timestamps=on\n";
+    static struct play play;
+    const struct play_cast cast = { { stack_find("refstack"), stack_find("lwip") }, false, 4 };
+    struct play_config config;
+    struct script *s = script_parse("test", text, strlen(text), error);
+    struct result *r = result_new("test");
+    struct result_case *c = result_case(r, "interop", "test", "refstack x lwip", 4);
+    play_config_default(&config);
+    assert_true(play_config_read(&config, s, why));
+    assert_false(play_case(&play, s, text, &cast, &config, c));
+    assert_int_equal(c->verdict, VERDICT_UNSUPPORTED);
+    assert_non_null(strstr(c->reason, "timestamps compiled in otherwise than on"));
+    result_free(r);
+    script_free(s);
 }
 
 static void another_flag_than_expected_fails(void **state)
@@ -182,6 +225,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_case_passes_with_states_and_trace),
+        cmocka_unit_test(a_case_passes_over_ipv6_and_between_stacks_of_one_process),
+        cmocka_unit_test(a_setting_that_a_stack_does_not_have_is_unsupported),
         cmocka_unit_test(another_flag_than_expected_fails),
         cmocka_unit_test(another_number_than_expected_fails),
         cmocka_unit_test(a_segment_of_the_other_end_fails),

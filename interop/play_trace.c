@@ -39,14 +39,9 @@ static unsigned conn_of_port(const struct play *p, uint16_t port)
 static unsigned conn_of_frame(const struct play *p, const uint8_t *frame, size_t len,
                               enum trace_end from, struct frame_tcp *t)
 {
-    if (!frame_tcp(t, p->config.host.link, frame, len))
+    if (!frame_tcp(t, p->link, frame, len))
         return PEER_CONNS;
     return conn_of_port(p, from == END_A ? t->seg.src_port : t->seg.dst_port);
-}
-
-static enum trace_end end_of(enum pump_dir dir)
-{
-    return dir == PUMP_TO_KERNEL ? END_A : END_B;
 }
 
 static bool recording(const struct play *p)
@@ -79,18 +74,19 @@ static enum trace_fault fault_of(enum sc_fault_action action)
     return TRACE_NO_FAULT;
 }
 
-static void on_sent(void *arg, enum pump_dir dir, const uint8_t *frame, size_t len, rs_time now,
+static void on_sent(void *arg, enum trace_end from, const uint8_t *frame, size_t len, rs_time now,
                     enum sc_fault_action action)
 {
     struct play *p = arg;
     struct frame_tcp t;
-    enum trace_end from = end_of(dir);
     unsigned conn = conn_of_frame(p, frame, len, from, &t);
     if (conn < PEER_CONNS) {
         p->wire.next_row = p->out->n_rows;
         wire_note(&p->wire, from, conn, &t.seg, now);
-        if (from == END_B && !p->wire.any)
-            play_sample(p, END_B, conn);
+        if (!p->why[0])
+            negotiate_note(&p->agreed, from, conn, &t, p->why);
+        if (!p->wire.any)
+            play_sample(p, from, conn);
     }
     if (!recording(p)) {
         p->out->rows_left_out++;
@@ -98,7 +94,7 @@ static void on_sent(void *arg, enum pump_dir dir, const uint8_t *frame, size_t l
     }
     size_t held = p->wire.any && len > BULK_SNAP ? BULK_SNAP : len;
     struct trace_row *row =
-        case_packet(p->out, now - p->start, from, p->config.host.link, frame, held);
+        case_packet(p->out, now - p->start, from, p->link, frame, held);
     row->wire_len = len;
     row->fault = fault_of(action);
     for (int end = 0; end < 2 && conn < PEER_CONNS; end++)
@@ -118,12 +114,11 @@ static struct trace_row *row_of(struct play *p, enum trace_end from, const uint8
     return NULL;
 }
 
-static void on_delivered(void *arg, enum pump_dir dir, const uint8_t *frame, size_t len,
+static void on_delivered(void *arg, enum trace_end from, const uint8_t *frame, size_t len,
                          rs_time now)
 {
     struct play *p = arg;
     struct frame_tcp t;
-    enum trace_end from = end_of(dir);
     (void)now;
     if (p->wire.any && !recording(p))
         return;
@@ -136,7 +131,7 @@ static void on_delivered(void *arg, enum pump_dir dir, const uint8_t *frame, siz
         row->after[end] = last_state(p, end, conn);
 }
 
-const struct pump_watch play_watch = { .sent = on_sent, .delivered = on_delivered };
+const struct line_watch play_watch = { .sent = on_sent, .delivered = on_delivered };
 
 /* refstack tells of each state it passes, of timers, and of what it refuses and why. */
 void play_observe(void *arg, const struct rs_observation *o)

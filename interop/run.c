@@ -10,7 +10,9 @@
 
 #include "harness/ns.h"
 #include "harness/pcapng_case.h"
+#include "harness/pump.h"
 #include "harness/report.h"
+#include "interop/known.h"
 #include "interop/tools.h"
 
 /* A case that failed while the machine did not run it for this long may have met timers that fired
@@ -23,11 +25,16 @@ enum { LIMIT = 60, SLOW_LIMIT = 180 }; /* seconds */
 
 static struct result_case *new_case(const struct interop_job *job, struct result *r)
 {
-    struct result_case *c = result_case(r, "interop", job->name, "refstack x linux", 4);
-    if (job->path)
-        case_file(c, job->path);
-    if (job->roles)
-        case_role(c, job->swapped ? "A is linux" : "A is refstack");
+    const char *a = job->cast.stack[END_A]->name, *b = job->cast.stack[END_B]->name;
+    char *sut = result_text("%s x %s", a, b);
+    struct result_case *c = result_case(r, "interop", job->name, sut, job->cast.ip_version);
+    char *role = result_text("A is %s", job->cast.swapped ? b : a);
+    if (job->source)
+        case_file(c, job->source->path);
+    if (job->source && job->source->roles)
+        case_role(c, role);
+    free(role);
+    free(sut);
     return c;
 }
 
@@ -36,8 +43,8 @@ bool interop_play(const struct interop_job *job, struct result *r)
     static struct play play;
     struct ns_error error;
     struct result_case *c = new_case(job, r);
-    if (job->error) {
-        case_verdict(c, VERDICT_ERROR, "%s", job->error);
+    if (job->source && job->source->error) {
+        case_verdict(c, VERDICT_ERROR, "%s", job->source->error);
         return false;
     }
     if (ns_enter(&error) < 0) {
@@ -47,7 +54,7 @@ bool interop_play(const struct interop_job *job, struct result *r)
     if (job->tool)
         interop_tool_play(job->tool, c);
     else
-        play_case(&play, job->script, job->source, job->swapped, &job->config, c);
+        play_case(&play, job->source->script, job->source->text, &job->cast, &job->config, c);
     return c->verdict == VERDICT_FAIL && play.stalled > STALL;
 }
 
@@ -86,8 +93,13 @@ struct running {
     struct tap tap;
     char *folder; /* where captures go */
     bool keep_all;
-    int now, bulk; /* cases running; those of them that keep a processor busy */
+    int now, busy; /* cases running; those of them that keep a processor busy */
 };
+
+static bool is_busy(const struct interop_job *job)
+{
+    return job->source && job->source->busy;
+}
 
 /* One capture per case, its name with the slashes and colons taken out. */
 static char *capture_path(const struct running *run, const struct interop_job *job)
@@ -113,7 +125,7 @@ static void start(struct running *run, struct interop_job *job)
         child(job, capture, run->keep_all, parent);
     free(capture);
     run->now++;
-    run->bulk += job->bulk;
+    run->busy += is_busy(job);
 }
 
 static void broken(struct running *run, const struct interop_job *job, const char *why)
@@ -152,6 +164,8 @@ static void collect(struct running *run, struct interop_job *job, int status)
     if (c->verdict == VERDICT_PASS && job->attempts > 1)
         case_verdict(c, VERDICT_PASS, "at attempt %d; before, it failed while the machine did not "
                      "run it for over %d ms", job->attempts, STALL / 1000);
+    if (job->known)
+        interop_known_judge(job->known, c);
     tidy_capture(run, job, c);
     tap_case(&run->tap, c);
 }
@@ -159,7 +173,7 @@ static void collect(struct running *run, struct interop_job *job, int status)
 static void ended(struct running *run, struct interop_job *job, int status)
 {
     run->now--;
-    run->bulk -= job->bulk;
+    run->busy -= is_busy(job);
     job->pid = 0;
     bool again = WIFEXITED(status) && WEXITSTATUS(status) == AGAIN && job->attempts < ATTEMPTS;
     if (!again) {
@@ -176,8 +190,8 @@ static struct interop_job *next_job(struct running *run, int processors)
     int best_rank = -1;
     for (size_t i = 0; i < run->jobs->n; i++) {
         struct interop_job *job = &run->jobs->job[i];
-        bool busy = job->bulk && run->bulk >= processors;
-        int rank = job->config.slow ? 2 : job->bulk ? 1 : 0;
+        bool busy = is_busy(job) && run->busy >= processors;
+        int rank = job->config.slow ? 2 : job->source && job->source->bulk ? 1 : 0;
         if (job->pid || job->done || busy || rank <= best_rank)
             continue;
         best = job;
@@ -226,7 +240,7 @@ static void run_all(struct running *run)
             start(run, job);
             if (job->pid < 0) {
                 run->now--;
-                run->bulk -= job->bulk;
+                run->busy -= is_busy(job);
                 job->done = true;
                 broken(run, job, "cannot start a process for the case");
             }

@@ -11,18 +11,27 @@
 
 struct interop_tool;
 
+/* A script as it was found. */
+struct interop_source {
+    struct interop_source *next;
+    char *path, *below; /* below: the path within the folder that was given, without the ending */
+    char *text;
+    struct script *script; /* NULL and an error when it cannot be read */
+    char *error;
+    struct play_config config;
+    bool roles; /* it has actors A and B */
+    bool bulk;  /* it moves much and takes longer than most */
+    bool busy;  /* and keeps a processor busy meanwhile, instead of waiting for lost segments */
+};
+
 /* A case that may run: a script in one of its roles, or a program of this machine as the peer. */
 struct interop_job {
     char *name;
-    char *path;   /* of the script; NULL: a tool */
+    const struct interop_source *source; /* NULL: a tool */
     const struct interop_tool *tool;
-    struct script *script; /* NULL and an error when it cannot be read */
-    char *source;
-    char *error;
     struct play_config config;
-    bool swapped; /* actor A is the kernel */
-    bool roles;   /* the script has actors A and B */
-    bool bulk;    /* keeps a processor busy */
+    struct play_cast cast;
+    const char *known; /* why it is known to fail, or NULL */
     /* while it runs */
     int pid;
     FILE *answer;
@@ -31,14 +40,27 @@ struct interop_job {
     bool done;
 };
 
+struct interop_known;
+
 struct interop_jobs {
+    struct interop_known *known;
+    struct interop_source *sources, **last;
     struct interop_job *job;
     size_t n, cap;
 };
 
-/* Adds the scripts of a file or, in the order of their names, of a folder and those in it.  0, or
+/* What the scripts are played by and over. */
+struct interop_scope {
+    struct stack_pair pair[STACK_PAIRS];
+    size_t n_pairs;
+    bool ip4, ip6;
+};
+
+/* Reads the scripts of a file or, in the order of their names, of a folder and those in it.  0, or
  * -1 after a sentence in why (512 octets). */
 int interop_find(struct interop_jobs *, const char *path, char *why);
+/* Adds the cases that the scripts read make: by pair of stacks, IP version, role and option. */
+void interop_cast(struct interop_jobs *, const struct interop_scope *);
 /* Adds the cases in which a program of this machine talks to the endpoint. */
 void interop_find_tools(struct interop_jobs *);
 /* Leaves only cases whose name contains the text, and slow ones only if asked for. */

@@ -42,7 +42,8 @@ void wire_note(struct wire *w, enum trace_end from, unsigned conn, const struct 
     struct wire_segment *s = &w->queue[(w->first + w->n++) % WIRE_QUEUE];
     *s = (struct wire_segment){ .from = from, .conn = conn, .at = at, .flags = seg->flags,
                                 .wnd = seg->wnd, .up = seg->up, .text_len = seg->text_len,
-                                .row = w->next_row, .update = update };
+                                .row = w->next_row, .update = update,
+                                .mss_less = w->mss_less };
     /* An end that never sent a SYN (a closed port's RST) has no initial number: absolute then. */
     s->seq = seg->seq - (w->flow[conn][from].known ? w->flow[conn][from].isn : 0);
     if (seg->flags & TCP_ACK)
@@ -137,7 +138,7 @@ static bool has_option(const struct wire_segment *s, const struct sc_option *e)
         if (e->any || e->raw)
             return true;
         if (e->kind == OPT_MSS)
-            return o.u.mss == e->u.mss;
+            return o.u.mss == e->u.mss - s->mss_less;
         if (e->kind == OPT_WSCALE)
             return o.u.shift == e->u.shift;
         return true;

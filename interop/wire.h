@@ -21,6 +21,7 @@ struct wire_segment {
     unsigned conn;
     rs_time at;
     uint16_t flags, wnd, up;
+    uint16_t mss_less; /* IPv6's header takes this much more of the MTU than a script's MSS knows */
     uint32_t seq, ack, text_len;
     uint8_t opt_len, opt[TCP_OPT_MAX];
     size_t row;  /* of the trace */
@@ -30,6 +31,7 @@ struct wire_segment {
 enum { WIRE_QUEUE = 512 };
 
 struct wire {
+    uint16_t mss_less;
     bool any; /* segments are not judged: a bulk transfer is under way */
     struct {
         bool known;

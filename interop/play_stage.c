@@ -1,0 +1,273 @@
+/* What a case is played on: two stacks as its cast asks for, and the line between them. */
+#include "interop/play.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "harness/ns.h"
+#include "harness/pump.h"
+#include "harness/tap.h"
+
+/* Ports of connection n: its own at either end, so that the four-tuple is known beforehand. */
+enum { PORT_A = 5000, PORT_B = 8000 };
+
+static struct rs_addr address_of(enum trace_end end, int ip_version)
+{
+    uint8_t host = end == END_A ? 2 : 1;
+    const uint8_t v6[16] = { 0xfd, [15] = host }; /* RFC 4193: fd00::1 and fd00::2 */
+    return ip_version == 6 ? rs_ip6(v6) : rs_ip4(10, 0, 0, host);
+}
+
+static bool machine_cannot(struct play *p, const struct ns_error *error)
+{
+    case_verdict(p->out, error->status == 77 ? VERDICT_UNSUPPORTED : VERDICT_ERROR, "%s",
+                 error->text);
+    return false;
+}
+
+/* ---- The kernel ------------------------------------------------------------------------- */
+
+struct sysctl {
+    const char *name;
+    const char *value;
+};
+
+static bool apply(const struct sysctl *s, size_t n, struct ns_error *error)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ns_sysctl(s[i].name, s[i].value, error) < 0)
+            return false;
+    return true;
+}
+
+/* What would make the kernel's segments depend on the machine's load or on other cases is off:
+ * tail loss probes, cached metrics, pacing, its talk with routers that are not there. */
+static bool kernel_settings(const struct play *p, struct ns_error *error)
+{
+    const bool *on = p->config.kernel;
+    const struct sysctl settings[] = {
+        { "net.ipv4.tcp_congestion_control", "reno" },
+        { "net.ipv4.tcp_early_retrans", "0" },
+        { "net.ipv4.tcp_no_metrics_save", "1" },
+        { "net.ipv4.tcp_rfc1337", "1" }, /* old segments met by RST do not end TIME-WAIT */
+        { "net.ipv4.tcp_timestamps", on[KERNEL_TIMESTAMPS] ? "1" : "0" },
+        { "net.ipv4.tcp_sack", on[KERNEL_SACK] ? "1" : "0" },
+        { "net.ipv4.tcp_window_scaling", on[KERNEL_WSCALE] ? "1" : "0" },
+        { "net.ipv4.tcp_ecn", on[KERNEL_ECN] ? "1" : "0" },
+        { "net.ipv4.tcp_fastopen", on[KERNEL_FASTOPEN] ? "3" : "0" },
+        { "net.ipv4.tcp_syncookies", on[KERNEL_SYNCOOKIES] ? "2" : "1" },
+    };
+    const struct sysctl quiet6[] = {
+        { "net.ipv6.conf.default.accept_ra", "0" },
+        { "net.ipv6.conf.default.router_solicitations", "0" },
+        { "net.ipv6.conf.default.accept_dad", "0" },
+    };
+    /* lwIP's ACKs come up to 250 ms late, and a least timeout of 200 ms would overtake them. */
+    const struct sysctl patient = { "net.ipv4.tcp_rto_min_us", "400000" };
+    const struct sysctl no6 = { "net.ipv6.conf.default.disable_ipv6", "1" };
+    char rmem[64];
+    if (!apply(settings, sizeof settings / sizeof settings[0], error))
+        return false;
+    /* A kernel without IPv6 has nothing to be silenced. */
+    if (p->cast.ip_version == 6 && !apply(quiet6, sizeof quiet6 / sizeof quiet6[0], error))
+        return false;
+    if (p->cast.ip_version == 4)
+        apply(&no6, 1, NULL);
+    if (p->cast.stack[END_A]->kind == STACK_SUT)
+        apply(&patient, 1, NULL); /* kernels before 6.11 have no such setting */
+    if (!p->config.kernel_rcv_buf)
+        return true;
+    snprintf(rmem, sizeof rmem, "%u %u %u", p->config.kernel_rcv_buf, p->config.kernel_rcv_buf,
+             p->config.kernel_rcv_buf);
+    return ns_sysctl("net.ipv4.tcp_rmem", rmem, error) == 0;
+}
+
+/* One octet to ourselves and back. */
+static bool reaches_itself(struct sockaddr_in6 name)
+{
+    char octet = 0;
+    socklen_t len = sizeof name;
+    int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool came = fd >= 0 && bind(fd, (struct sockaddr *)&name, len) == 0 &&
+                getsockname(fd, (struct sockaddr *)&name, &len) == 0 &&
+                sendto(fd, &octet, 1, 0, (struct sockaddr *)&name, len) == 1 &&
+                recv(fd, &octet, 1, MSG_DONTWAIT) == 1;
+    if (fd >= 0)
+        close(fd);
+    return came;
+}
+
+/* An IPv6 address serves only once a worker of the kernel has been by, even without duplicate
+ * address detection, and its route comes last; frames that come before are lost. */
+static bool wait_for_address(const struct rs_addr *addr, rs_time until)
+{
+    struct sockaddr_in6 name = { .sin6_family = AF_INET6 };
+    const struct timespec a_while = { .tv_nsec = 500 * 1000 };
+    memcpy(&name.sin6_addr, addr->octet, 16);
+    while (!reaches_itself(name)) {
+        if (pump_now() > until)
+            return false;
+        nanosleep(&a_while, NULL);
+    }
+    return true;
+}
+
+static bool make_kernel(struct play *p)
+{
+    struct ns_error error = { .status = 77 };
+    const struct tapdev_config device = {
+        .name = "tap0", .link = p->link, .mtu = p->config.host.mtu, .txqueuelen = 5000,
+        .addr = address_of(END_B, p->cast.ip_version),
+        .prefix_len = p->cast.ip_version == 6 ? 64 : 24,
+    };
+    if (!kernel_settings(p, &error))
+        return machine_cannot(p, &error);
+    int fd = tapdev_up(&device, &error);
+    if (fd < 0)
+        return machine_cannot(p, &error);
+    if (p->cast.ip_version == 6 && !wait_for_address(&device.addr, pump_now() + 5 * RS_SEC)) {
+        close(fd);
+        ns_fail(&error, 77, "the kernel does not make its IPv6 address usable within 5 s");
+        return machine_cannot(p, &error);
+    }
+    int rc = kernel_peer_init(&p->kernel, fd);
+    p->kernel.no_delay = !p->config.host.tcp.nagle;
+    p->kernel.no_quickack = !p->config.kernel[KERNEL_QUICKACK];
+    p->kernel.fastopen = p->config.kernel[KERNEL_FASTOPEN];
+    p->end[END_B] = &p->kernel.peer;
+    if (rc < 0) {
+        ns_fail(&error, 77, "cannot ask the kernel for its TCP states over sock_diag: %s",
+                strerror(-rc));
+        return machine_cannot(p, &error);
+    }
+    return true;
+}
+
+/* ---- Stacks in this process ------------------------------------------------------------- */
+
+static bool make_host(struct play *p)
+{
+    struct rs_config *c = &p->config.host;
+    c->link = p->link;
+    c->addr = address_of(END_A, 4);
+    c->prefix_len = 24;
+    if (p->cast.ip_version == 6) {
+        c->addr6 = address_of(END_A, 6);
+        c->prefix6 = 64;
+    }
+    size_t size = rs_host_size(c);
+    void *block = size ? malloc(size) : NULL;
+    p->host = block ? rs_init(block, size, c, pump_now()) : NULL;
+    if (!p->host) {
+        free(block);
+        case_verdict(p->out, VERDICT_ERROR, "%s: refstack refuses this configuration",
+                     p->script->name);
+        return false;
+    }
+    host_peer_init(&p->refstack, p->host);
+    p->refstack.fastopen = c->tcp.fastopen;
+    rs_observe(p->host, play_observe, p);
+    p->end[END_A] = &p->refstack.peer;
+    return true;
+}
+
+static bool make_sut(struct play *p, enum trace_end end)
+{
+    const struct stack *stack = p->cast.stack[end];
+    char why[256] = "";
+    struct sut_config c = { .seed = p->config.host.seed + (uint64_t)end,
+                            .local = address_of(end, p->cast.ip_version),
+                            .remote = address_of(end == END_A ? END_B : END_A, p->cast.ip_version),
+                            .mtu = p->config.host.mtu, .port = PORT_B,
+                            .n_settings = p->config.n_set[end] };
+    memcpy(c.setting, p->config.set[end], sizeof c.setting);
+    if (!sut_peer_init(&p->sut[end], stack->sut, &c, why, sizeof why)) {
+        case_verdict(p->out, VERDICT_UNSUPPORTED, "%s", why);
+        return false;
+    }
+    p->sut[end].no_delay = !p->config.host.tcp.nagle;
+    p->end[end] = &p->sut[end].peer;
+    return true;
+}
+
+static bool make_end(struct play *p, enum trace_end end)
+{
+    switch (p->cast.stack[end]->kind) {
+    case STACK_HOST:
+        return make_host(p);
+    case STACK_KERNEL:
+        return make_kernel(p);
+    case STACK_SUT:
+        break;
+    }
+    return make_sut(p, end);
+}
+
+/* ---- Both ------------------------------------------------------------------------------- */
+
+static void name_ends(struct play *p)
+{
+    for (int end = 0; end < 2; end++) {
+        for (uint16_t i = 0; i < PEER_CONNS; i++) {
+            uint16_t port = (uint16_t)((end == END_A ? PORT_A : PORT_B) + i);
+            p->end[end]->local[i].addr = address_of((enum trace_end)end, p->cast.ip_version);
+            p->end[end]->local[i].port = port;
+            p->end[1 - end]->remote[i] = p->end[end]->local[i];
+            stream_hash_init(&p->flow[end][i].hash_sent);
+            stream_hash_init(&p->flow[end][i].hash_received);
+        }
+    }
+}
+
+/* Which offers each end makes is known of those whose configuration is ours. */
+static void expect_offers(struct play *p)
+{
+    const struct rs_tcp_config *h = &p->config.host.tcp;
+    const bool *k = p->config.kernel;
+    const unsigned all = OFFER_WSCALE | OFFER_SACK | OFFER_TIMESTAMPS | OFFER_ECN;
+    struct negotiation *n = &p->agreed;
+    if (p->cast.stack[END_A]->kind == STACK_HOST) {
+        n->on[END_A] = (h->window_scale ? OFFER_WSCALE : 0u) | (h->sack ? OFFER_SACK : 0u) |
+                       (h->timestamps ? OFFER_TIMESTAMPS : 0u) | (h->ecn ? OFFER_ECN : 0u);
+        n->off[END_A] = all & ~n->on[END_A];
+    }
+    if (p->cast.stack[END_B]->kind == STACK_KERNEL) {
+        n->on[END_B] = (k[KERNEL_WSCALE] ? OFFER_WSCALE : 0u) | (k[KERNEL_SACK] ? OFFER_SACK : 0u) |
+                       (k[KERNEL_TIMESTAMPS] ? OFFER_TIMESTAMPS : 0u) |
+                       (k[KERNEL_ECN] ? OFFER_ECN : 0u);
+        n->off[END_B] = all & ~n->on[END_B];
+    }
+}
+
+bool play_stage(struct play *p)
+{
+    bool tap = p->cast.stack[END_A]->kind == STACK_HOST &&
+               p->cast.stack[END_B]->kind == STACK_KERNEL;
+    p->link = tap ? RS_LINK_ETHERNET : RS_LINK_IP;
+    p->kernel.device = -1;
+    if (!make_end(p, END_A) || !make_end(p, END_B))
+        return false;
+    p->wire.mss_less = p->cast.ip_version == 6 ? IP6_HEADER - IP4_HEADER : 0;
+    name_ends(p);
+    expect_offers(p);
+    line_init(&p->line, &p->end[END_A]->port, &p->end[END_B]->port, p->link, p->config.rates);
+    p->line.watch = play_watch;
+    p->line.watch.arg = p;
+    return true;
+}
+
+void play_stage_free(struct play *p)
+{
+    line_free(&p->line);
+    if (p->end[END_B] == &p->kernel.peer)
+        kernel_peer_free(&p->kernel);
+    sut_peer_free(&p->sut[END_A]);
+    sut_peer_free(&p->sut[END_B]);
+    free(p->host);
+    p->host = NULL;
+}

@@ -1,0 +1,42 @@
+/* The stacks that interop knows.  A new one is an entry in the table of stack.c. */
+#ifndef INTEROP_STACK_H
+#define INTEROP_STACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "harness/sut.h"
+
+enum stack_kind {
+    STACK_HOST,   /* refstack, in this process */
+    STACK_SUT,    /* any other stack in this process, behind the table of harness/sut.h */
+    STACK_KERNEL, /* the kernel of the case's namespace, behind a tap or tun device */
+};
+
+struct stack {
+    const char *name;
+    enum stack_kind kind;
+    const struct sut_ops *sut; /* STACK_SUT */
+};
+
+/* Ends with an entry without name. */
+extern const struct stack stacks[];
+
+/* The entry of that name, or NULL. */
+const struct stack *stack_find(const char *name);
+/* Whether this machine has it; otherwise a sentence that says what to install. */
+bool stack_present(const struct stack *, char *why, size_t cap);
+/* "6.18.5", "2.1.3"; "" when it does not tell. */
+void stack_version(const struct stack *, char *text, size_t cap);
+
+/* A pair whose ends are called END_A and END_B. */
+struct stack_pair {
+    const struct stack *stack[2];
+};
+enum { STACK_PAIRS = 16 };
+/* All pairs of stacks that can play with each other, narrowed to those with `a` at one end and `b`
+ * at the other where these are given.  Returns how many. */
+size_t stack_pairs(struct stack_pair pairs[STACK_PAIRS], const struct stack *a,
+                   const struct stack *b);
+
+#endif
