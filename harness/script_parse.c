@@ -293,6 +293,20 @@ static void parse_event(struct parser *p)
         *add_event(p, SC_PACKET) = ev;
 }
 
+/* A zero octet would end a comment or a string early for whoever reads it as C text. */
+static void refuse_zero_octet(struct lex *l)
+{
+    const char *zero = memchr(l->p, '\0', (size_t)(l->end - l->p));
+    if (!zero)
+        return;
+    for (; l->p < zero; l->p++)
+        if (*l->p == '\n') {
+            l->line++;
+            l->line_start = l->p + 1;
+        }
+    lex_fault(l, "expected text, found an octet of zero; a string has it as \\x00");
+}
+
 struct script *script_parse(const char *name, const char *text, size_t len, char *error)
 {
     struct sc_arena arena = { NULL };
@@ -302,6 +316,7 @@ struct script *script_parse(const char *name, const char *text, size_t len, char
     lex_begin(&p.l, &s->arena, name, text, len, error);
     s->name = sc_strdup(&s->arena, name, strlen(name));
     bool preamble = true;
+    refuse_zero_octet(&p.l);
     while (!lex_at_end(&p.l)) {
         take_comments(&p);
         if (preamble && lex_is(&p.l, "--")) {

@@ -8,7 +8,8 @@
 
 static void print_seconds(FILE *f, uint64_t us)
 {
-    fprintf(f, "%" PRIu64, us / 1000000);
+    if (us / 1000000 > 0 || us == 0)
+        fprintf(f, "%" PRIu64, us / 1000000);
     if (us % 1000000 == 0)
         return;
     char frac[8];
@@ -175,8 +176,8 @@ static void print_time(FILE *f, const struct sc_time *t)
     if (rel)
         fputc('+', f);
     print_seconds(f, t->from);
-    if (t->blocking)
-        fputs("...", f);
+    if (t->blocking) /* a digit after it: four points in a row would be hard to read */
+        fputs(t->to < 1000000 && t->to > 0 ? "...0" : "...", f);
     else if (t->kind == SC_T_ABS_RANGE || t->kind == SC_T_REL_RANGE)
         fputs(rel ? "~+" : "~", f);
     if (t->blocking || t->kind == SC_T_ABS_RANGE || t->kind == SC_T_REL_RANGE)
@@ -256,15 +257,43 @@ void script_print_event(FILE *f, const struct sc_event *ev)
     print_action(f, ev);
 }
 
-void script_print(FILE *f, const struct script *s)
+/* Prints one event; returns the line ends within it. */
+static uint32_t print_counted(FILE *f, const struct sc_event *ev)
 {
+    char *text = NULL;
+    size_t len = 0;
+    uint32_t lines = 0;
+    FILE *out = open_memstream(&text, &len);
+    if (!out)
+        abort();
+    script_print_event(out, ev);
+    fclose(out);
+    for (size_t i = 0; i < len; i++)
+        lines += text[i] == '\n';
+    fwrite(text, 1, len, f);
+    free(text);
+    return lines;
+}
+
+/* Blank lines are the author's paragraphs: one is kept where there was one or more. */
+static void print_all(FILE *f, const struct script *s, bool blanks)
+{
+    uint32_t next = 0; /* the line that would follow at once; 0: not known */
     for (size_t i = 0; i < s->n_events; i++) {
         const struct sc_event *ev = &s->event[i];
         if (i)
             fputs(ev->trailing ? "  " : "\n", f);
-        script_print_event(f, ev);
+        if (blanks && i && !ev->trailing && next && ev->line > next)
+            fputc('\n', f);
+        const uint32_t lines = print_counted(f, ev);
+        next = ev->line ? ev->line + lines + 1 : 0;
     }
     fputc('\n', f);
+}
+
+void script_print(FILE *f, const struct script *s)
+{
+    print_all(f, s, true);
 }
 
 /* ---- Equality --------------------------------------------------------------------------- */
@@ -279,7 +308,7 @@ bool script_equal(const struct script *a, const struct script *b)
         FILE *f = open_memstream(&text[i], &len[i]);
         if (!f)
             abort();
-        script_print(f, s[i]);
+        print_all(f, s[i], false);
         fclose(f);
     }
     bool same = a->ip == b->ip && a->n_events == b->n_events && len[0] == len[1] &&
