@@ -18,7 +18,7 @@ FUZZ_TARGETS := $(patsubst fuzz/%.c,%,$(wildcard fuzz/fuzz_*.c))
 # What a target links: all of refstack, the fuzz folder's shared parts, and the harness modules
 # that run in process without namespaces or devices.
 FUZZ_HARNESS := $(filter-out %_test.c,$(wildcard $(patsubst %,harness/%.c,oracle guard input_* decode decode_* tracelog* \
-    invariants* arrival egress* vnet fault wireview* script tracelog)))
+    invariants* arrival egress* vnet fault wireview* script script_lex script_parse* script_print* tracelog)))
 FUZZ_LIB_SRC := $(filter-out %_test.c %_main.c fuzz/fuzz_%.c fuzz/mutate_afl.c fuzz/seedgen.c, \
     $(wildcard refstack/*.c fuzz/*.c)) $(FUZZ_HARNESS)
 FUZZ_CFLAGS := -std=gnu11 -g -O2 -I. -MMD -MP -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror \
@@ -50,6 +50,10 @@ $(BUILD)/$(1)/fuzz_empty: $(BUILD)/$(1)/fuzz/bench/fuzz_empty.o $(6)
 	$(2) -g $(3) $(5) -o $$@ $$^
 .PHONY: fuzz-$(1)
 fuzz-$(1): $(FUZZ_TARGETS:%=$(BUILD)/$(1)/%)
+# The script parser is what fuzz_script is about; the other targets do not link it.
+$(BUILD)/$(1)/harness/script_%.o: harness/script_%.c
+	@mkdir -p $$(@D)
+	$(2) $(FUZZ_CFLAGS) $(3) -c -o $$@ $$<
 -include $(wildcard $(BUILD)/$(1)/*/*.d $(BUILD)/$(1)/*/bench/*.d)
 endef
 
@@ -84,12 +88,12 @@ $(BUILD)/aflpp/mutate-%.so: $(FUZZ_MUTATE_SRC) $(wildcard fuzz/mutate*.h harness
 	$(FUZZ_CC) $(filter-out -MMD -MP,$(FUZZ_CFLAGS)) $(FUZZ_MUTATE_FLAGS) -fPIC -shared -o $@ \
 	    $(filter %.c,$^)
 
-# The committed seeds, written anew: make seeds
+# The committed seeds, written anew: make seeds.  Those of fuzz_script are scripts, written by hand.
 $(BUILD)/replay/seedgen: $(BUILD)/replay/fuzz/seedgen.o $(BUILD)/replay/libfuzz.a
 	$(FUZZ_CC) -g $(FUZZ_SAN) -o $@ $^
 .PHONY: seeds
 seeds: $(BUILD)/replay/seedgen
-	@mkdir -p corpus/seeds && rm -rf $(FUZZ_TARGETS:%=corpus/seeds/%)
+	@mkdir -p corpus/seeds && rm -rf $(patsubst %,corpus/seeds/%,$(filter-out fuzz_script,$(FUZZ_TARGETS)))
 	@$< corpus/seeds
 
 # ---- make fuzz -----------------------------------------------------------------------------

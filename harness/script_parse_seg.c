@@ -367,7 +367,9 @@ static bool parse_opaque(struct lex *l, struct sc_event *ev, enum sc_direction d
     if (sc_name_index(words, 9, w.p, w.len) < 0)
         return false;
     const char *start = l->p;
-    while (l->p < l->end && *l->p != '\n')
+    /* Up to the line end, or to a comment, which is no part of it. */
+    while (l->p < l->end && *l->p != '\n' &&
+           !(*l->p == '/' && l->end - l->p > 1 && (l->p[1] == '/' || l->p[1] == '*')))
         l->p++;
     const char *end = l->p;
     while (end > start && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r'))
