@@ -30,7 +30,7 @@ static const struct argp_option argp_options[] = {
     { "expect", KEY_EXPECT, "FILE", 0,
       "failures that are known, SCRIPT<TAB>REASON a line, and must fail; a folder: SUT.tsv in it",
       0 },
-    { "jobs", 'j', "N", 0, "run N cases at once (default: one a processor, in real time 12)", 0 },
+    { "jobs", 'j', "N", 0, "run N cases at once (default: one a processor, in real time 16)", 0 },
     { "tap", KEY_TAP, NULL, 0, "write TAP to standard output (the default)", 0 },
     { "json", KEY_JSON, "FILE", 0, "write the results as JSON", 0 },
     { "junit", KEY_JUNIT, "FILE", 0, "write JUnit XML", 0 },
@@ -159,7 +159,7 @@ int cmd_run(int argc, char **argv)
     }
     /* A case in real time sleeps nearly all of it. */
     if (!o.suite.jobs)
-        o.suite.jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN) * (o.suite.ops->wait ? 12 : 1);
+        o.suite.jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN) * (o.suite.ops->wait ? 16 : 1);
     if (o.suite.keep && mkdir(o.suite.keep, 0777) < 0 && errno != EEXIST) {
         snprintf(error, sizeof(error), "cannot make the folder %s: %s; give --keep one that can "
                                        "be made", o.suite.keep, strerror(errno));

@@ -180,7 +180,7 @@ static int lin_close(void *sut, int fd, uint64_t now)
 
 const struct sut_ops sut_linux = {
     .name = "linux",
-    .caps = SUT_MANY_CONNECTIONS | SUT_STATE | SUT_SYSCTL,
+    .caps = SUT_IP6 | SUT_MANY_CONNECTIONS | SUT_STATE | SUT_SYSCTL,
     .create = lin_create,
     .destroy = lin_destroy,
     .input = lin_input,

@@ -19,10 +19,11 @@
 
 #include "harness/clock.h"
 #include "harness/sut_linux.h"
+#include "harness/sut_linux_addr.h"
 #include "harness/tap.h"
 
 #define DEVICE "sut0"
-enum { DEFAULT_MTU = 1500, QUEUE = 2000, TAP_BUFFER = 8 << 20 };
+enum { DEFAULT_MTU = 1500, QUEUE = 2000, MOST_LOOKS = 1000, TAP_BUFFER = 8 << 20 };
 
 void lin_watch(struct lin_sut *s, int fd)
 {
@@ -43,6 +44,26 @@ static bool open_tap(struct lin_sut *s)
            epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->tap, &ev) == 0;
 }
 
+/* IPv6 takes up an address in its own time: until then the way to it is the device, from then on
+ * the loopback, whose MTU is larger than any of ours. */
+static void await_address(const struct lin_sut *s)
+{
+    struct sockaddr_storage at;
+    const struct rs_endpoint own = { s->config.local, 9 };
+    const socklen_t len = lin_sockaddr(&own, &at);
+    int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    for (int i = 0; i < MOST_LOOKS; i++) {
+        int mtu = 0;
+        socklen_t size = sizeof(mtu);
+        if (connect(fd, (struct sockaddr *)&at, len) == 0 &&
+            getsockopt(fd, IPPROTO_IPV6, IPV6_MTU, &mtu, &size) == 0 && mtu > UINT16_MAX)
+            break;
+        usleep(500);
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
 bool lin_wire_open(struct lin_sut *s, char *why, size_t cap)
 {
     struct ns_error error;
@@ -61,8 +82,11 @@ bool lin_wire_open(struct lin_sut *s, char *why, size_t cap)
         return false;
     }
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (s->epoll >= 0 && open_tap(s))
+    if (s->epoll >= 0 && open_tap(s)) {
+        if (s->config.local.version == 6)
+            await_address(s);
         return lin_route(s, DEVICE, why, cap);
+    }
     snprintf(why, cap, "cannot watch the packets of a TUN device: %s; allow packet sockets",
              strerror(errno));
     return false;
