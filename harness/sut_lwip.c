@@ -173,9 +173,12 @@ static void free_all(struct lw *w)
 static void lwip_destroy(void *sut)
 {
     struct lw *w = sut;
-    if (!w->broken)
+    if (w->broken) {
+        lwip_lib_abandon(w->l);
+    } else {
         free_all(w);
-    lwip_lib_give(w->l);
+        lwip_lib_give(w->l);
+    }
     free(w->queue);
     free(w);
 }

@@ -60,8 +60,10 @@ extern struct lwip_trap *lwip_trap; /* NULL: it does end the process */
 
 /* A copy for one stack alone, or NULL with a sentence in why. */
 struct lwip_lib *lwip_lib_take(char *why, size_t cap);
-/* Sets its variables back.  What it allocated since and did not free is lost. */
+/* Sets its variables back.  All it allocated since must have been freed. */
 void lwip_lib_give(struct lwip_lib *);
+/* Puts a copy aside that an assertion left half way: nobody gets it again. */
+void lwip_lib_abandon(struct lwip_lib *);
 
 enum { LW_FIRST_FD = 3, LW_SOCKS = 64, LW_QUEUE = 256, LW_MTU_MAX = 9000 };
 

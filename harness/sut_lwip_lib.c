@@ -228,6 +228,13 @@ struct lwip_lib *lwip_lib_take(char *why, size_t cap)
     return l;
 }
 
+void lwip_lib_abandon(struct lwip_lib *l)
+{
+    static struct lwip_lib *wrecks;
+    l->next = wrecks;
+    wrecks = l;
+}
+
 void lwip_lib_give(struct lwip_lib *l)
 {
     memcpy(l->rw, l->pristine, l->rw_len);
