@@ -279,8 +279,9 @@ static void update_window(struct rs_host *h, struct tcb *t, const struct tcp_seg
     t->snd_wl2 = seg->ack;
     if (t->snd_wnd > t->max_snd_wnd)
         t->max_snd_wnd = t->snd_wnd;
-    /* What was sent into a shut window was most likely dropped. */
-    if (was_shut && t->snd_wnd > 0 && t->snd_una != t->snd_nxt)
+    /* A probe sent into a shut window was most likely dropped.  What was sent before it shut was
+     * not: a peer that shuts and opens it at will may not have that again for each ACK. */
+    if (was_shut && t->snd_wnd > 0 && t->snd_una != t->snd_nxt && t->backoff > 0)
         flight_lose(&h->pool, &t->flight, t->snd_una, t->snd_una, t->snd_nxt);
 }
 
