@@ -50,10 +50,11 @@ static bool alike(const struct flight_rec *a, const struct flight_rec *b)
 }
 
 /* Joins neighbours of which the same is known. */
-static void compact(struct list *l)
+static void compact(const struct pool *p, struct list *l)
 {
     uint32_t kept = 0;
 
+    pool_steps(p, l->n);
     for (uint32_t i = 1; i < l->n; i++) {
         if (alike(&l->rec[kept], &l->rec[i]))
             l->rec[kept].end = l->rec[i].end;
@@ -72,10 +73,12 @@ static bool split(const struct pool *p, struct list *l, uint32_t una, uint32_t a
 
     for (; i < l->n && seq_le(l->rec[i].end, at); i++)
         start = l->rec[i].end;
+    pool_steps(p, i + 1);
     if (i == l->n || seq_le(at, start))
         return true;
     if (l->n + reserve >= capacity(p))
         return false;
+    pool_steps(p, l->n - i);
     memmove(&l->rec[i + 1], &l->rec[i], (l->n - i) * sizeof l->rec[0]);
     l->n++;
     l->rec[i].end = at;
@@ -135,6 +138,7 @@ void flight_ack(struct pool *p, struct flight *f, uint32_t una, uint32_t ack, ui
         part.end = ack;
         deliver(d, &part, ack - start, fack);
     }
+    pool_steps(p, l->n);
     memmove(l->rec, l->rec + gone, (l->n - gone) * sizeof l->rec[0]);
     l->n -= gone;
     if (l->n == 0)
@@ -149,6 +153,7 @@ void flight_sack(struct pool *p, struct flight *f, uint32_t una, uint32_t left, 
 
     if (!l || !split(p, l, una, left, RESERVED) || !split(p, l, una, right, RESERVED))
         return;
+    pool_steps(p, l->n);
     for (uint32_t i = 0; i < l->n; i++) {
         struct flight_rec *r = &l->rec[i];
         if (seq_ge(start, left) && seq_le(r->end, right)) {
@@ -157,7 +162,7 @@ void flight_sack(struct pool *p, struct flight *f, uint32_t una, uint32_t left, 
         }
         start = r->end;
     }
-    compact(l);
+    compact(p, l);
 }
 
 void flight_lose(struct pool *p, struct flight *f, uint32_t una, uint32_t left, uint32_t right)
@@ -167,13 +172,14 @@ void flight_lose(struct pool *p, struct flight *f, uint32_t una, uint32_t left, 
 
     if (!l || !split(p, l, una, left, 1) || !split(p, l, una, right, 0))
         return;
+    pool_steps(p, l->n);
     for (uint32_t i = 0; i < l->n; i++) {
         struct flight_rec *r = &l->rec[i];
         if (seq_ge(start, left) && seq_le(r->end, right) && !(r->flags & FLIGHT_SACKED))
             r->flags |= FLIGHT_LOST;
         start = r->end;
     }
-    compact(l);
+    compact(p, l);
 }
 
 void flight_lose_all(struct pool *p, struct flight *f)
@@ -185,7 +191,8 @@ void flight_lose_all(struct pool *p, struct flight *f)
     for (uint32_t i = 0; i < l->n; i++)
         if (!BUG(SACK_RENEGED) || !(l->rec[i].flags & FLIGHT_SACKED))
             l->rec[i].flags = FLIGHT_LOST | FLIGHT_RESENT;
-    compact(l);
+    pool_steps(p, l->n);
+    compact(p, l);
 }
 
 bool flight_first_lost(const struct pool *p, const struct flight *f, uint32_t una, uint32_t *left,
@@ -194,6 +201,7 @@ bool flight_first_lost(const struct pool *p, const struct flight *f, uint32_t un
     const struct list *l = list_of(p, f);
     uint32_t start = una;
 
+    pool_steps(p, l ? l->n : 0);
     for (uint32_t i = 0; l && i < l->n; i++) {
         if (l->rec[i].flags & FLIGHT_LOST) {
             *left = start;
@@ -216,6 +224,7 @@ void flight_resent(struct pool *p, struct flight *f, uint32_t una, uint32_t left
     /* Without a slot the whole stretch counts as sent again: the next loss of it will tell. */
     split(p, l, una, left, 0);
     split(p, l, una, right, 0);
+    pool_steps(p, l->n);
     for (uint32_t i = 0; i < l->n; i++) {
         struct flight_rec *r = &l->rec[i];
         if (seq_lt(start, right) && seq_gt(r->end, left) && !(r->flags & FLIGHT_SACKED)) {
@@ -224,7 +233,7 @@ void flight_resent(struct pool *p, struct flight *f, uint32_t una, uint32_t left
         }
         start = r->end;
     }
-    compact(l);
+    compact(p, l);
 }
 
 static uint32_t octets_with(const struct pool *p, const struct flight *f, uint32_t una,
@@ -234,6 +243,7 @@ static uint32_t octets_with(const struct pool *p, const struct flight *f, uint32
     uint32_t start = una;
     uint32_t sum = 0;
 
+    pool_steps(p, l ? l->n : 0);
     for (uint32_t i = 0; l && i < l->n; i++) {
         if ((l->rec[i].flags & mask) == want)
             sum += l->rec[i].end - start;

@@ -68,6 +68,7 @@ static unsigned find(const struct rs_host *h, const struct fragment *f)
 {
     unsigned i = 0;
 
+    pool_steps(&h->pool, h->n_frag);
     for (; i < h->n_frag; i++) {
         const struct frag_queue *q = queue_at(h, i);
         if (q->id == f->id && q->proto == f->proto && rs_addr_eq(&q->src, &f->src) &&
@@ -131,6 +132,7 @@ static unsigned make_room(struct rs_host *h, unsigned i, uint32_t octets)
 {
     for (;;) {
         uint32_t others = 0;
+        pool_steps(&h->pool, h->n_frag);
         for (unsigned k = 0; k < h->n_frag; k++)
             others += k == i ? 0 : pages_held(h, k);
         if (others + pages_wanted(h, octets) <= h->pool.n / POOL_SHARE || BUG(FRAGMENT_FLOOD))
@@ -144,8 +146,10 @@ static unsigned make_room(struct rs_host *h, unsigned i, uint32_t octets)
 /* The same piece once more is harmless; one that shares octets with another is not. */
 enum meets { MEETS_NONE, MEETS_ITSELF, MEETS_ANOTHER };
 
-static enum meets meets(const struct frag_queue *q, uint32_t from, uint32_t to)
+static enum meets meets(const struct pool *p, const struct frag_queue *q, uint32_t from,
+                        uint32_t to)
 {
+    pool_steps(p, q->n);
     for (unsigned i = 0; i < q->n; i++) {
         if (q->piece[i].from == from && q->piece[i].to == to)
             return MEETS_ITSELF;
@@ -198,7 +202,7 @@ static enum rs_reason store(struct rs_host *h, struct frag_queue *q, const struc
 {
     const unsigned fits = (h->pool.octets - (unsigned)sizeof *q) / (unsigned)sizeof q->piece[0];
     const uint32_t end = f->off + (uint32_t)f->len;
-    const enum meets m = meets(q, f->off, end);
+    const enum meets m = meets(&h->pool, q, f->off, end);
 
     if (m == MEETS_ITSELF && same_octets(h, q, f))
         return RS_REASON_IP_FRAGMENT_HELD;

@@ -180,6 +180,11 @@ void judged(struct rs_host *h, const struct tcb *t, const struct tcp_seg *seg,
     h->observer(h->observer_arg, &o);
 }
 
+const struct rs_work *rs_work(const struct rs_host *h)
+{
+    return h->pool.work;
+}
+
 struct wheel_node *host_wheel_node(void *host, uint32_t index)
 {
     struct rs_host *h = host;

@@ -24,6 +24,7 @@
 void pool_init(struct pool *p, uint8_t *base, uint32_t *next, uint32_t n, uint32_t octets)
 {
     *p = (struct pool){ .base = base, .next = next, .octets = octets, .n = n, .free = PAGE_NONE };
+    p->work = &p->counted;
     while ((1u << p->shift) < octets)
         p->shift++;
 }
@@ -34,6 +35,7 @@ void pool_reset(struct pool *p)
     p->fresh = 0;
     p->used = 0;
     p->free = PAGE_NONE;
+    p->counted = (struct rs_work){ .steps = 0 };
 }
 
 uint32_t pool_take(struct pool *p)
@@ -48,6 +50,7 @@ uint32_t pool_take(struct pool *p)
         return PAGE_NONE;
     p->next[page] = PAGE_NONE;
     p->used++;
+    pool_steps(p, 1);
     ASAN_UNPOISON_MEMORY_REGION(pool_page(p, page), p->octets);
     return page;
 }
@@ -59,6 +62,7 @@ void pool_give(struct pool *p, uint32_t page)
     p->next[page] = p->free;
     p->free = page;
     p->used--;
+    pool_steps(p, 1);
 }
 
 static uint32_t pages_for(const struct pool *p, uint32_t octets)
@@ -92,18 +96,25 @@ static uint32_t page_at(const struct pool *p, const struct chain *c, uint32_t in
 {
     uint32_t page = c->head;
 
+    pool_steps(p, index);
     while (index-- > 0)
         page = p->next[page];
     return page;
 }
 
-void chain_put(struct pool *p, const struct chain *c, uint32_t off, const void *from, uint32_t n)
+/* Copies to or from n octets at most are what a frame costs beside its steps. */
+static void count_copy(const struct pool *p, uint32_t n)
+{
+    p->work->octets += n;
+    pool_steps(p, 1 + (n >> p->shift));
+}
+
+/* Copies n octets in from octet `at`, counted from the start of the page given, on. */
+static void put_from(struct pool *p, uint32_t page, uint32_t at, const void *from, uint32_t n)
 {
     const uint8_t *src = from;
-    uint32_t at = c->off + off;
-    uint32_t page = page_at(p, c, n ? at >> p->shift : 0);
 
-    assert(off + n <= c->len);
+    count_copy(p, n);
     while (n > 0) {
         const uint32_t in_page = at & (p->octets - 1);
         const uint32_t part = n < p->octets - in_page ? n : p->octets - in_page;
@@ -113,6 +124,15 @@ void chain_put(struct pool *p, const struct chain *c, uint32_t off, const void *
         n -= part;
         page = p->next[page];
     }
+}
+
+void chain_put(struct pool *p, const struct chain *c, uint32_t off, const void *from, uint32_t n)
+{
+    const uint32_t at = c->off + off;
+
+    assert(off + n <= c->len);
+    if (n > 0)
+        put_from(p, page_at(p, c, at >> p->shift), at, from, n);
 }
 
 void chain_get(const struct pool *p, const struct chain *c, uint32_t off, void *to, uint32_t n,
@@ -127,6 +147,7 @@ void chain_get(const struct pool *p, const struct chain *c, uint32_t off, void *
         page = p->next[page];
 
     assert(off + n <= c->len);
+    count_copy(p, n);
     while (done < n) {
         const uint32_t in_page = at & (p->octets - 1);
         const uint32_t left = n - done;
@@ -164,10 +185,15 @@ unsigned chain_pieces(const struct pool *p, const struct chain *c, uint32_t off,
 
 uint32_t chain_append(struct pool *p, struct chain *c, const void *from, uint32_t len)
 {
-    const uint32_t before = c->len;
-    const uint32_t taken = chain_grow(p, c, before + len) - before;
+    const uint32_t end = c->off + c->len;
+    const uint32_t tail = c->tail;
+    const bool begins_page = (end & (p->octets - 1)) == 0;
+    const uint32_t taken = chain_grow(p, c, c->len + len) + c->off - end;
 
-    chain_put(p, c, before, from, taken);
+    /* From the old tail on, or a queue of many pages would be walked for each octet added to it. */
+    if (taken > 0)
+        put_from(p, tail == PAGE_NONE ? c->head : begins_page ? p->next[tail] : tail, end, from,
+                 taken);
     return taken;
 }
 

@@ -22,6 +22,8 @@ struct pool {
     uint32_t fresh; /* pages from here on were never handed out */
     uint32_t free;  /* head of the list of those given back */
     uint32_t used;
+    struct rs_work *work; /* is `counted`, so that those who only read are counted too */
+    struct rs_work counted;
 };
 
 void pool_init(struct pool *, uint8_t *base, uint32_t *next, uint32_t n, uint32_t octets);
@@ -32,6 +34,12 @@ void pool_give(struct pool *, uint32_t page);
 static inline void *pool_page(const struct pool *p, uint32_t page)
 {
     return p->base + ((size_t)page << p->shift);
+}
+
+/* So many entries of a list were looked at. */
+static inline void pool_steps(const struct pool *p, uint32_t n)
+{
+    p->work->steps += n;
 }
 
 /* A run of octets over linked pages: the first is at `off` of page `head`.  Empty: no pages. */

@@ -114,6 +114,7 @@ static rs_time rack_detect(struct rs_host *h, struct tcb *t)
     const rs_time grace = r->rtt + reo_wnd(h, t);
     rs_time wait = 0;
 
+    pool_steps(&h->pool, flight_count(&h->pool, &t->flight));
     for (unsigned i = 0; r->any && i < flight_count(&h->pool, &t->flight); i++) {
         struct flight_rec *rec = flight_at(&h->pool, &t->flight, i);
         const bool earlier = sent_after(r->xmit, r->end, rec->sent, rec->end);
@@ -134,6 +135,7 @@ static void sack_detect(struct rs_host *h, struct tcb *t)
     uint32_t above = 0;
     unsigned runs = 0;
 
+    pool_steps(&h->pool, flight_count(&h->pool, &t->flight));
     for (unsigned i = flight_count(&h->pool, &t->flight); i-- > 0;) {
         struct flight_rec *rec = flight_at(&h->pool, &t->flight, i);
         const uint32_t start = i ? flight_at(&h->pool, &t->flight, i - 1)->end : t->snd_una;

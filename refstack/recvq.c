@@ -29,29 +29,46 @@ static void remove_blocks(struct recvq_blocks *b, uint32_t from, uint32_t count)
     b->n -= count;
 }
 
-/* Adds [left, right) to the list, merging what it overlaps or touches.  False when it is full. */
-static bool add_block(const struct pool *p, struct recvq_blocks *b, uint32_t left, uint32_t right)
+/* The first block that [left, right) may touch. */
+static uint32_t first_at(const struct recvq_blocks *b, uint32_t left)
 {
     uint32_t i = 0;
 
     while (i < b->n && seq_lt(b->block[i].right, left))
         i++;
+    return i;
+}
+
+/* Whether the list has a slot for [left, right) or a block that it touches. */
+static bool takes_block(const struct pool *p, const struct recvq_blocks *b, uint32_t left,
+                        uint32_t right)
+{
+    const uint32_t i = first_at(b, left);
+
+    pool_steps(p, i + 1);
+    return b->n < max_blocks(p) || BUG(REASSEMBLY_UNBOUNDED) ||
+           (i < b->n && seq_le(b->block[i].left, right));
+}
+
+/* Adds [left, right) to a list that takes it, merging what it overlaps or touches. */
+static void add_block(const struct pool *p, struct recvq_blocks *b, uint32_t left, uint32_t right)
+{
+    const uint32_t i = first_at(b, left);
     uint32_t j = i;
+
+    pool_steps(p, b->n + 1);
     while (j < b->n && seq_le(b->block[j].left, right)) {
         left = seq_min(left, b->block[j].left);
         right = seq_max(right, b->block[j].right);
         j++;
     }
     if (j == i) {
-        if (b->n == max_blocks(p) && !BUG(REASSEMBLY_UNBOUNDED))
-            return false;
         memmove(&b->block[i + 1], &b->block[i], (b->n - i) * sizeof b->block[0]);
         b->n++;
     } else {
         remove_blocks(b, i + 1, j - i - 1);
     }
     b->block[i] = (struct recvq_block){ .left = left, .right = right, .stamp = ++b->clock };
-    return true;
 }
 
 static bool open_blocks(struct pool *p, struct recvq *q)
@@ -87,12 +104,21 @@ bool recvq_insert(struct pool *p, struct recvq *q, uint32_t seq, const uint8_t *
         return true;
     if (!in_order && !open_blocks(p, q))
         return false;
-    if (off + len > before && chain_grow(p, &q->chain, off + len) < off + len)
-        goto undo;
-    if (!in_order && !add_block(p, blocks_of(p, q), seq, seq + len))
-        goto undo;
-    if (text)
-        chain_put(p, &q->chain, off, text, len);
+    /* The list is asked before pages are taken for the octets: or each segment that it has no slot
+     * for could have a window's worth of pages taken and given back. */
+    if (!in_order && !takes_block(p, blocks_of(p, q), seq, seq + len))
+        return false;
+    if (text && in_order && off == before) {
+        if (chain_append(p, &q->chain, text, len) < len)
+            goto undo;
+    } else {
+        if (off + len > before && chain_grow(p, &q->chain, off + len) < off + len)
+            goto undo;
+        if (text)
+            chain_put(p, &q->chain, off, text, len);
+    }
+    if (!in_order)
+        add_block(p, blocks_of(p, q), seq, seq + len);
     if (in_order) {
         q->nxt += len;
         recvq_join(p, q);
@@ -119,6 +145,7 @@ uint32_t recvq_join(struct pool *p, struct recvq *q)
             q->nxt = seq_max(q->nxt, b->block[joined].right);
         joined++;
     }
+    pool_steps(p, b->n);
     remove_blocks(b, 0, joined);
     close_blocks(p, q);
     return q->nxt - before;
@@ -128,6 +155,7 @@ bool recvq_holds(const struct pool *p, const struct recvq *q, uint32_t seq, uint
 {
     const struct recvq_blocks *b = blocks_of(p, q);
 
+    pool_steps(p, b ? b->n : 0);
     for (uint32_t i = 0; b && i < b->n; i++)
         if (seq_le(b->block[i].left, seq) && seq_ge(b->block[i].right, seq + len))
             return true;
@@ -166,6 +194,7 @@ unsigned recvq_sack(const struct pool *p, const struct recvq *q, struct sack_blo
 
     for (; b && n < max && n < b->n; n++) {
         const struct recvq_block *best = NULL;
+        pool_steps(p, b->n);
         for (uint32_t i = 0; i < b->n; i++)
             if (b->block[i].stamp < below &&
                 (!best || (b->block[i].stamp > best->stamp && !BUG(SACK_SORTED))))

@@ -394,4 +394,12 @@ void rs_observe(struct rs_host *, rs_observer *, void *arg);
 /* How often each reason was given since rs_init; RS_N_REASONS entries, owned by the host. */
 const uint64_t *rs_reasons(const struct rs_host *);
 
+/* What the host has had to do since rs_init, so that what one frame may cost can be bounded: the
+ * difference over a call is the call's. */
+struct rs_work {
+    uint64_t steps;  /* pages, blocks, stretches in flight, table entries and timers looked at */
+    uint64_t octets; /* of text copied */
+};
+const struct rs_work *rs_work(const struct rs_host *);
+
 #endif

@@ -57,8 +57,10 @@ struct tcb *tcb_find(struct rs_host *h, const struct rs_endpoint *local,
     struct tcb *t = tcb_at(h, h->bucket[bucket_of(h, local, remote)]);
 
     prefetch(t);
-    while (t && !(same_endpoint(&t->local, local) && same_endpoint(&t->remote, remote)))
+    uint32_t steps = 1;
+    for (; t && !(same_endpoint(&t->local, local) && same_endpoint(&t->remote, remote)); steps++)
         t = tcb_at(h, t->hash_next);
+    pool_steps(&h->pool, steps);
     return t;
 }
 

@@ -230,6 +230,7 @@ void timers_fire(struct rs_host *h)
 
     while ((i = wheel_expire(&h->wheel, host_wheel_node, h, h->now)) != WHEEL_NONE) {
         struct tcb *t = &h->tcb[i];
+        pool_steps(&h->pool, RS_N_TIMERS);
         /* A handler may end the connection, and with it its timers. */
         for (int k = 0; k < RS_N_TIMERS && t->in_use; k++)
             if (t->timer[k] <= h->now)
