@@ -26,7 +26,8 @@ static bool original_taken;
 
 /* ---- Loading ---------------------------------------------------------------------------- */
 
-/* The second copy and those after it, from a file in memory. */
+/* The second copy and those after it, from a file in memory.  That one stays open, for the loader
+ * takes a path that it has seen, with the number of a closed one in it, for the copy before. */
 static void *load_copy(void *original)
 {
     struct link_map *map;
@@ -44,7 +45,7 @@ static void *load_copy(void *original)
     }
     if (fd.in >= 0)
         close(fd.in);
-    if (fd.out >= 0)
+    if (!dl && fd.out >= 0)
         close(fd.out);
     return dl;
 }
