@@ -255,22 +255,23 @@ static void read_bugs(struct ledger *l)
     free(text);
 }
 
-/* "tagged" gives way to the scripts that it means. */
+/* "tagged" gives way to the scripts that it means, which count without it too. */
 static void expand(struct ledger *l, struct ledger_row *row)
 {
     struct ledger_list all = { 0 };
+    bool wanted = false;
+    for (size_t t = 0; t < l->n_tags; t++)
+        if (!strcmp(l->tag[t].id, row->id))
+            ledger_list_add(&all, l->tag[t].script);
+    const size_t scripts = all.n;
     for (size_t i = 0; i < row->tests.n; i++) {
-        if (strcmp(row->tests.item[i], "tagged") != 0) {
+        if (!strcmp(row->tests.item[i], "tagged"))
+            wanted = true;
+        else if (!ledger_list_has(&all, row->tests.item[i]))
             ledger_list_add(&all, row->tests.item[i]);
-            continue;
-        }
-        const size_t before = all.n;
-        for (size_t t = 0; t < l->n_tags; t++)
-            if (!strcmp(l->tag[t].id, row->id))
-                ledger_list_add(&all, l->tag[t].script);
-        if (all.n == before)
-            ledger_problem(l, row, "\"tagged\" names no test: no script has the tag %s", row->id);
     }
+    if (wanted && !scripts)
+        ledger_problem(l, row, "\"tagged\" names no test: no script has the tag %s", row->id);
     free_list(&row->tests);
     row->tests = all;
 }

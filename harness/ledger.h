@@ -12,7 +12,9 @@
  *     stage0                      the exhaustive matrix
  *     oracle:ID                   an oracle of harness/oracle.h, asked at every step of fuzzing
  *     fuzz:TARGET                 a fuzz target, by the sanitizers that watch it
- *     tagged                      every script that carries the row's id as its tag
+ *     tagged                      scripts that carry the row's id as their tag; there must be some
+ *
+ * Scripts that carry the id count whether or not the row says so.
  *
  * A deviation says why a rule is not kept, or why nothing needs showing. */
 #ifndef HARNESS_LEDGER_H
