@@ -289,6 +289,32 @@ static void large_segments_that_vanish_are_sent_again_smaller(void **unused)
     sim_close(&s);
 }
 
+static void a_window_the_field_cannot_say_is_no_news(void **unused)
+{
+    struct sim s;
+    struct seen w;
+    struct rs_config c;
+    const struct rs_endpoint any = { .port = 0 };
+    const struct rs_endpoint server = sim_at(SIM_B, 80);
+    char buf[8];
+
+    (void)unused;
+    rs_config_default(&c);
+    c.tcp.window_scale = false;
+    c.tcp.rcv_buf = 1 << 20;
+    start(&s, &w, &c);
+    const int b = rs_open_passive(s.host[SIM_B], &server, NULL, s.now);
+    const int a = rs_open_active(s.host[SIM_A], &any, &server, s.now);
+    sim_settle(&s);
+    rs_send(s.host[SIM_A], a, "five!", 5, 0, s.now);
+    sim_run(&s, s.now + RS_SEC);
+    const unsigned before = s.frames[SIM_B];
+    assert_int_equal(rs_receive(s.host[SIM_B], b, buf, sizeof buf, s.now), 5);
+    sim_run(&s, s.now + RS_SEC);
+    assert_int_equal(s.frames[SIM_B], before);
+    sim_close(&s);
+}
+
 static void only_connections_with_news_are_named(void **unused)
 {
     struct sim s;
@@ -334,6 +360,7 @@ int main(void)
         cmocka_unit_test(congestion_met_is_echoed_until_the_sender_has_slowed_down),
         cmocka_unit_test(text_that_came_twice_is_reported_once),
         cmocka_unit_test(large_segments_that_vanish_are_sent_again_smaller),
+        cmocka_unit_test(a_window_the_field_cannot_say_is_no_news),
         cmocka_unit_test(only_connections_with_news_are_named),
         cmocka_unit_test(a_longer_user_timeout_the_peer_asks_for_is_heeded),
     };

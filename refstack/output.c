@@ -170,7 +170,8 @@ static uint32_t right_edge(const struct tcb *t)
 {
     const uint32_t used = t->deaf || t->released ? 0 : recvq_readable(&t->recvq);
     const uint32_t free = used < t->cfg->rcv_buf ? t->cfg->rcv_buf - used : 0;
-    const uint32_t edge = rcv_nxt(t) + free;
+    /* No further than the field can say: more would be news that never gets across. */
+    const uint32_t edge = rcv_nxt(t) + min_u32(free, 65535u << t->rcv_wscale);
     const uint32_t step = min_u32(t->cfg->rcv_buf / 2, t->rmss);
 
     if (BUG(WINDOW_SHRINKS) || (BUG(RECEIVER_SILLY_WINDOW) && seq_gt(edge, t->rcv_adv)))
