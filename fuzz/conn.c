@@ -68,6 +68,15 @@ static void observe_state(struct conn *c, const struct rs_observation *o)
             c->sent[i] = c->taken[i] = 0;
 }
 
+/* A fragment that waits is not yet a segment: what it completes is judged by itself. */
+static void note_judged(struct conn *c, enum rs_reason reason)
+{
+    if (reason == RS_REASON_IP_FRAGMENT_HELD)
+        return;
+    c->reason = reason;
+    c->judged = reason != RS_REASON_IP_FRAGMENT;
+}
+
 static void observe(void *arg, const struct rs_observation *o)
 {
     struct conn *c = arg;
@@ -75,7 +84,7 @@ static void observe(void *arg, const struct rs_observation *o)
     if (o->what == RS_OBS_STATE) {
         observe_state(c, o);
     } else if (o->what == RS_OBS_SEGMENT) {
-        c->reason = o->reason;
+        note_judged(c, o->reason);
         feedback_hit(feedback_key(FEED_REASON, (uint32_t)o->from, (uint32_t)o->reason));
     } else if (o->what == RS_OBS_TIMER) {
         feedback_hit(feedback_key(FEED_TIMER, (uint32_t)o->from, (uint32_t)o->timer));
@@ -86,6 +95,12 @@ static void observe(void *arg, const struct rs_observation *o)
 
 /* ---- Time ------------------------------------------------------------------------------- */
 
+/* What may have a deadline: connections, and fragments that wait for their others. */
+static unsigned alive(const struct conn *c)
+{
+    return invariants_count(c->host) + invariants_fragments(c->host);
+}
+
 /* Goes to the next deadline if that comes by `until`; false when there is none. */
 static bool step(struct conn *c, rs_time until)
 {
@@ -94,10 +109,10 @@ static bool step(struct conn *c, rs_time until)
     ORACLE(deadline_progress, next > c->now, "nothing is left to send, yet the deadline is now");
     if (next > until)
         return false;
-    unsigned conns = invariants_count(c->host);
+    unsigned users = alive(c);
     c->now = next;
     conn_settle(c);
-    if (conns == 0)
+    if (users == 0)
         ORACLE(egress_silence, false, "a deadline and no connection");
     return true;
 }
@@ -127,9 +142,13 @@ static void run_wait(struct conn *c, rs_time until)
 
 /* ---- The whole input -------------------------------------------------------------------- */
 
-static void configure(struct rs_config *cfg, uint8_t bits)
+static void configure(struct rs_config *cfg, uint8_t bits, bool ip6)
 {
     rs_config_small(cfg);
+    if (ip6) {
+        cfg->addr6 = conn_addr(true, 1);
+        cfg->prefix6 = 64;
+    }
     cfg->tcp.timestamps = bits & INPUT_TIMESTAMPS;
     cfg->tcp.sack = bits & INPUT_SACK;
     cfg->tcp.window_scale = bits & INPUT_WINDOW_SCALE;
@@ -152,31 +171,36 @@ static void build(struct conn *c, rs_time now)
  */
 static rs_time birth(struct conn *c)
 {
-    static rs_time found;
+    static rs_time found_of[2];
+    rs_time *found = &found_of[c->manner & INPUT_IP6 ? 1 : 0];
     const rs_time trial = 1000 * RS_SEC;
-    struct rs_endpoint local = conn_end(1, LOCAL_PORT), remote = conn_end(2, REMOTE_PORT);
+    struct rs_endpoint local = conn_end(c, 1, LOCAL_PORT), remote = conn_end(c, 2, REMOTE_PORT);
     struct rs_status s;
 
-    if (found)
-        return found;
-    configure(&c->cfg, 0);
+    if (*found)
+        return *found;
+    configure(&c->cfg, 0, c->manner & INPUT_IP6);
     build(c, trial);
     rs_status(c->host, rs_open_active(c->host, &local, &remote, trial), &s);
-    found = trial + (rs_time)(our_iss - s.iss) * 4;
-    return found;
+    *found = trial + (rs_time)(our_iss - s.iss) * 4;
+    c->built = false;
+    return *found;
 }
 
 static void begin(struct conn *c, const struct input_reader *r, const struct conn_watch *watch)
 {
-    struct rs_endpoint local = conn_end(1, LOCAL_PORT), remote = conn_end(2, REMOTE_PORT);
+    const bool same_version = !((c->manner ^ r->manner) & INPUT_IP6);
+
+    c->manner = r->manner;
+    struct rs_endpoint local = conn_end(c, 1, LOCAL_PORT), remote = conn_end(c, 2, REMOTE_PORT);
     rs_time now = birth(c);
 
     /* A host built for the same configuration only needs its reset. */
-    if (c->built && c->config == r->config) {
+    if (c->built && same_version && c->config == r->config) {
         rs_reset(c->host, now);
         c->now = now;
     } else {
-        configure(&c->cfg, r->config);
+        configure(&c->cfg, r->config, r->manner & INPUT_IP6);
         build(c, now);
         c->built = true;
         c->config = r->config;
@@ -231,7 +255,7 @@ static void end(struct conn *c, bool release)
     egress_event(&c->egress);
     conn_let_go(c, release);
     conn_settle(c);
-    while (invariants_count(c->host) > 0 && step(c, bound))
+    while (alive(c) > 0 && step(c, bound))
         ORACLE(work_bounded, ++steps <= MAX_END_STEPS, "%u deadlines after the end", steps);
     invariants_check_empty(c->host);
 }

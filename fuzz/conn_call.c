@@ -21,8 +21,8 @@ static void opened(struct conn *c, unsigned i, int handle)
 
 static void call_open(struct conn *c, unsigned i, unsigned op)
 {
-    struct rs_endpoint local = conn_end(1, (uint16_t)(LOCAL_PORT + i));
-    struct rs_endpoint remote = conn_end(2, (uint16_t)(REMOTE_PORT + i));
+    struct rs_endpoint local = conn_end(c, 1, (uint16_t)(LOCAL_PORT + i));
+    struct rs_endpoint remote = conn_end(c, 2, (uint16_t)(REMOTE_PORT + i));
 
     if (op == SC_OPEN_FROM_LISTEN) {
         check_result(rs_open_from_listen(c->host, c->handle[i], &remote, c->now), INT32_MAX);

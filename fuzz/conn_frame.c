@@ -1,29 +1,22 @@
 #include "fuzz/conn_run.h"
 
-#include <string.h>
-
 #include "fuzz/peer.h"
 #include "fuzz/place.h"
 
 static uint8_t frame[PLACE_MAX];
+static uint8_t piece_octets[PLACE_MAX + 128]; /* two headers more than a datagram has */
 
-/* The answer's fields are read again here: the egress rules have passed them already. */
-static void note_answer(struct arrival_answer *a, size_t len)
+static void note_answer(struct arrival_answer *a, const struct tcp_seg *seg)
 {
-    struct ip4_hdr ip;
-    struct tcp_seg seg;
-
-    if (ip4_parse(&ip, frame, len) != WIRE_OK || ip.proto != IP_PROTO_TCP ||
-        tcp_parse(&seg, ip.payload, ip.payload_len) != WIRE_OK)
-        return;
     a->n++;
-    a->flags = seg.flags;
-    a->seq = seg.seq;
-    a->ack = seg.ack;
+    a->flags = seg->flags;
+    a->seq = seg->seq;
+    a->ack = seg->ack;
 }
 
 static void pull(struct conn *c)
 {
+    struct tcp_seg seg;
     const unsigned bound = 64 + c->invariants.snd_buf; /* at the worst an octet a segment */
     unsigned n = 0;
     size_t len;
@@ -32,8 +25,8 @@ static void pull(struct conn *c)
         ORACLE(output_bounded, ++n <= bound, "%u segments at once", n);
         if (c->watch && c->watch->frame)
             c->watch->frame(c->watch->arg, SC_OUT, frame, len, c->now);
-        egress_out(&c->egress, frame, len);
-        note_answer(&c->answer, len);
+        if (egress_out(&c->egress, frame, len, &seg))
+            note_answer(&c->answer, &seg);
     }
 }
 
@@ -60,51 +53,70 @@ static bool refused(enum rs_reason reason, enum rs_state state)
 static void check_refused(struct conn *c)
 {
     uint64_t hash[CONNS];
-    unsigned n = invariants_hash(c->host, hash, CONNS);
-    bool none = refused(c->reason, oracle_place.before);
+    unsigned n;
 
-    if (!none)
+    if (!refused(c->reason, oracle_place.before))
         return;
-    ORACLE(refused_unchanged, n == c->n_hash && !memcmp(hash, c->hash, n * sizeof hash[0]),
-           "refused (%s), yet a connection changed", rs_reason_text(c->reason));
+    n = invariants_hash(c->host, hash, CONNS);
+    ORACLE(refused_unchanged, n == c->n_hash, "refused (%s), yet there are %u connections",
+           rs_reason_text(c->reason), n);
+    for (unsigned i = 0; i < n; i++)
+        ORACLE(refused_unchanged, hash[i] == c->hash[i],
+               "refused (%s), yet connection %u changed", rs_reason_text(c->reason), i);
 }
 
-/* The segment as the stack should read it; false when it is none, or is malformed. */
-static bool read_segment(const struct input_event *e, const uint8_t *p, size_t len,
-                         struct tcp_seg *seg)
+/* The options as the stack should read them: a segment with malformed ones is another matter. */
+static bool well_formed(const struct tcp_seg *seg)
 {
-    struct ip4_hdr ip;
     struct tcp_opts o;
 
-    if (e->ev.kind != SC_PACKET || ip4_parse(&ip, p, len) != WIRE_OK ||
-        tcp_parse(seg, ip.payload, ip.payload_len) != WIRE_OK ||
-        !tcp_checksum_ok(&ip.src, &ip.dst, ip.payload, ip.payload_len))
-        return false;
+    if (seg->opt_len == 0)
+        return true;
     opts_read(&o, seg->opt, seg->opt_len);
-    return !o.bad && seg->dst_port == LOCAL_PORT && seg->src_port == REMOTE_PORT;
+    return !o.bad;
+}
+
+/* The datagram, or both its fragments, to the stack. */
+static void deliver(struct conn *c, const uint8_t *p, size_t len)
+{
+    const bool last_first = oracle_place.index & 1;
+    size_t n[2];
+
+    if (!(c->manner & INPUT_FRAGMENTS) ||
+        !peer_fragments(p, len, oracle_place.index, piece_octets, n)) {
+        rs_input(c->host, p, len, c->now);
+        return;
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        const unsigned which = last_first ? 1 - i : i;
+        const uint8_t *octet = place_octets(piece_octets + (which ? n[0] : 0), n[which]);
+        rs_input(c->host, octet, n[which], c->now);
+    }
 }
 
 void conn_datagram(struct conn *c, const struct input_event *e)
 {
+    struct arrival_look before, after;
+    struct tcp_seg seg;
     size_t len = peer_datagram(&c->egress, e, frame, sizeof frame);
     uint8_t *p = place_octets(frame, len);
 
     c->tainted = c->tainted || peer_taints(e);
     c->n_hash = invariants_hash(c->host, c->hash, CONNS);
     c->reason = RS_REASON_ACCEPTED;
-    egress_in(&c->egress, p, len);
+    c->judged = false;
+    bool whole = egress_in(&c->egress, p, len, &seg) && e->ev.kind == SC_PACKET &&
+                 well_formed(&seg);
     if (c->watch && c->watch->frame)
         c->watch->frame(c->watch->arg, SC_IN, p, len, c->now);
-    struct arrival_look before, after;
-    struct tcp_seg seg;
-    const bool whole = read_segment(e, p, len, &seg);
-
     if (whole)
         arrival_look(c->host, LOCAL_PORT, REMOTE_PORT, &before);
-    rs_input(c->host, p, len, c->now);
+    deliver(c, p, len);
     check_refused(c);
     c->answer.n = 0;
     enum rs_reason reason = c->reason;
+    /* Fragments may find no room to wait in; what comes whole is always judged. */
+    whole = whole && (c->judged || !(c->manner & INPUT_FRAGMENTS));
     if (whole)
         arrival_look(c->host, LOCAL_PORT, REMOTE_PORT, &after);
     conn_settle(c);

@@ -18,6 +18,8 @@ struct conn {
     rs_time now;
     bool built;     /* the host is that of `config` */
     uint8_t config; /* bits of enum input_config */
+    uint8_t manner; /* bits of enum input_manner */
+    bool judged;    /* the stack has read a segment since the datagram came */
     const struct conn_watch *watch;
     struct egress egress;
     struct invariants invariants;
@@ -32,9 +34,17 @@ struct conn {
     struct arrival_answer answer; /* to the datagram of this event */
 };
 
-static inline struct rs_endpoint conn_end(uint8_t host, uint16_t port)
+/* Addresses for documentation: RFC 5737, RFC 3849. */
+static inline struct rs_addr conn_addr(bool ip6, uint8_t host)
 {
-    return (struct rs_endpoint){ .addr = rs_ip4(192, 0, 2, host), .port = port };
+    const uint8_t octet[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = host };
+
+    return ip6 ? rs_ip6(octet) : rs_ip4(192, 0, 2, host);
+}
+
+static inline struct rs_endpoint conn_end(const struct conn *c, uint8_t host, uint16_t port)
+{
+    return (struct rs_endpoint){ .addr = conn_addr(c->manner & INPUT_IP6, host), .port = port };
 }
 
 static inline enum rs_state conn_state(const struct conn *c)

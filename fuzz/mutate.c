@@ -128,10 +128,10 @@ static void swap(struct list *l, struct mutate_random *r)
 static void change_header(struct list *l, struct mutate_random *r)
 {
     switch (mutate_below(r, 4)) {
-    case 0: l->octet[0] ^= INPUT_RELEASE; break;
+    case 0: l->octet[0] ^= (uint8_t)(INPUT_FRAGMENTS << mutate_below(r, 3)); break;
     case 1: l->octet[1] = (uint8_t)(l->octet[1] ^ 1u << mutate_below(r, 8)); break;
     default:
-        l->octet[0] = (uint8_t)((l->octet[0] & INPUT_RELEASE) | mutate_below(r, INPUT_N_STARTS));
+        l->octet[0] = (uint8_t)((l->octet[0] & INPUT_MANNER) | mutate_below(r, INPUT_N_STARTS));
         break;
     }
 }

@@ -86,7 +86,7 @@ static void sent(void *arg, int i, const uint8_t *frame, size_t len)
 
     if (p->watch && p->watch->sent)
         p->watch->sent(p->watch->arg, i, frame, len, p->net.now);
-    egress_out(&p->end[i].egress, frame, len);
+    egress_out(&p->end[i].egress, frame, len, &(struct tcp_seg){ .seq = 0 });
 }
 
 static void arrives(void *arg, int i, const uint8_t *frame, size_t len)
@@ -95,7 +95,7 @@ static void arrives(void *arg, int i, const uint8_t *frame, size_t len)
 
     if (p->watch && p->watch->arrives)
         p->watch->arrives(p->watch->arg, i, frame, len, p->net.now);
-    egress_in(&p->end[i].egress, frame, len);
+    egress_in(&p->end[i].egress, frame, len, &(struct tcp_seg){ .seq = 0 });
 }
 
 /* ---- Time ------------------------------------------------------------------------------- */

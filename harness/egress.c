@@ -5,7 +5,11 @@
 #include "harness/oracle.h"
 #include "refstack/seq.h"
 
-enum { DEFAULT_MSS = 536 /* MUST-15 */, LEAST_MSS = 64 /* a stack may refuse to go below */ };
+enum {
+    DEFAULT_MSS = 536, /* MUST-15 */
+    DEFAULT_MSS_6 = 1220,
+    LEAST_MSS = 64 /* a stack may refuse to go below */
+};
 
 /* The stream repeats after 2^16 octets; it is written out once, with as much again as is asked for
  * at a time, so that any stretch of it can be copied or compared whole. */
@@ -48,24 +52,6 @@ void egress_init(struct egress *e, const struct rs_endpoint *local,
     e->mtu = mtu;
 }
 
-void egress_forget(struct egress *e)
-{
-    e->live = e->fin_sent = e->acked = false;
-    e->edge_known = false;
-    e->max_wnd = 0;
-    e->mss = 0;
-    e->has_shift = e->peer_has_shift = false;
-    e->peer_shift = 0;
-    e->peer_nxt = e->irs;
-    e->rcv_nxt = e->irs;
-    e->rcv_edge = e->irs + 1;
-}
-
-void egress_event(struct egress *e)
-{
-    e->rst_in = e->other_in = false;
-}
-
 /* ---- To the stack ----------------------------------------------------------------------- */
 
 static void mark(struct egress *e, uint32_t seq, uint32_t len)
@@ -90,18 +76,29 @@ static void mark(struct egress *e, uint32_t seq, uint32_t len)
         e->got[at / 64] |= (uint64_t)1 << at % 64;
 }
 
+/* The widest reading of all the SYNs that the connection may have taken its options from. */
+static void apply_syn(struct egress *e)
+{
+    const struct egress_syn *syn = &e->syn;
+
+    e->max_wnd = syn->wnd > e->max_wnd ? syn->wnd : e->max_wnd;
+    e->mss = e->mss > syn->mss ? e->mss : syn->mss;
+    if (syn->has_shift) {
+        e->peer_has_shift = true;
+        e->peer_shift = syn->shift > e->peer_shift ? syn->shift : e->peer_shift;
+    }
+}
+
 static void peer_syn(struct egress *e, const struct tcp_opts *o, uint32_t wnd)
 {
-    uint32_t mss = o->has_mss ? o->mss : DEFAULT_MSS;
+    const uint32_t unsaid = e->local.addr.version == 6 ? DEFAULT_MSS_6 : DEFAULT_MSS;
+    const uint32_t mss = o->has_mss ? o->mss : unsaid;
 
-    e->max_wnd = wnd > e->max_wnd ? wnd : e->max_wnd;
-    mss = mss < LEAST_MSS ? LEAST_MSS : mss;
-    e->mss = e->mss > mss ? e->mss : mss;
-    if (o->has_wscale) {
-        uint8_t shift = o->shift < 14 ? o->shift : 14;
-        e->peer_has_shift = true;
-        e->peer_shift = shift > e->peer_shift ? shift : e->peer_shift;
-    }
+    e->syn = (struct egress_syn){
+        .in = true, .has_shift = o->has_wscale, .shift = o->shift < 14 ? o->shift : 14,
+        .mss = mss < LEAST_MSS ? LEAST_MSS : mss, .wnd = wnd
+    };
+    apply_syn(e);
 }
 
 static void peer_window(struct egress *e, const struct tcp_seg *seg)
@@ -144,20 +141,41 @@ static void peer_segment(struct egress *e, const struct tcp_seg *seg)
         peer_window(e, seg);
 }
 
-void egress_in(struct egress *e, const uint8_t *p, size_t len)
+bool egress_in(struct egress *e, const uint8_t *p, size_t len, struct tcp_seg *seg)
 {
-    struct ip4_hdr ip;
-    struct tcp_seg seg;
+    struct egress_ip ip;
 
-    if (ip4_parse(&ip, p, len) != WIRE_OK || ip.proto != IP_PROTO_TCP ||
-        tcp_parse(&seg, ip.payload, ip.payload_len) != WIRE_OK)
-        return;
-    e->rst_in = e->rst_in || seg.flags & TCP_RST;
-    e->other_in = e->other_in || !(seg.flags & TCP_RST);
-    if (seg.src_port == e->remote.port && seg.dst_port == e->local.port &&
-        rs_addr_eq(&ip.src, &e->remote.addr) && rs_addr_eq(&ip.dst, &e->local.addr) &&
-        tcp_checksum_ok(&ip.src, &ip.dst, ip.payload, ip.payload_len))
-        peer_segment(e, &seg);
+    if (!egress_ip(p, len, &ip) || ip.proto != IP_PROTO_TCP || ip.fragment ||
+        tcp_parse(seg, ip.payload, ip.payload_len) != WIRE_OK)
+        return false;
+    e->rst_in = e->rst_in || seg->flags & TCP_RST;
+    e->other_in = e->other_in || !(seg->flags & TCP_RST);
+    if (seg->src_port != e->remote.port || seg->dst_port != e->local.port ||
+        !rs_addr_eq(&ip.src, &e->remote.addr) || !rs_addr_eq(&ip.dst, &e->local.addr) ||
+        !tcp_checksum_ok(&ip.src, &ip.dst, ip.payload, ip.payload_len))
+        return false;
+    peer_segment(e, seg);
+    return true;
+}
+
+void egress_forget(struct egress *e)
+{
+    e->live = e->fin_sent = e->acked = false;
+    e->edge_known = false;
+    e->max_wnd = 0;
+    e->mss = 0;
+    e->has_shift = e->peer_has_shift = false;
+    e->peer_shift = 0;
+    e->peer_nxt = e->irs;
+    e->rcv_nxt = e->irs;
+    e->rcv_edge = e->irs + 1;
+    if (e->syn.in)
+        apply_syn(e);
+}
+
+void egress_event(struct egress *e)
+{
+    e->rst_in = e->other_in = e->syn.in = false;
 }
 
 /* ---- From the stack --------------------------------------------------------------------- */
@@ -261,31 +279,34 @@ static void check_numbers(struct egress *e, const struct tcp_seg *seg)
     e->snd_nxt = seq_max(e->snd_nxt, end);
 }
 
-void egress_out(struct egress *e, const uint8_t *p, size_t len)
+/* A segment of the connection that is followed, but no RST: those carry numbers of their own. */
+static void follow(struct egress *e, const struct tcp_seg *seg)
 {
-    struct ip4_hdr ip;
-    struct tcp_seg seg;
-
-    if (!egress_form(p, len, &e->local.addr, e->mtu, &ip, &seg))
-        return;
-    ORACLE(egress_rst_for_rst, !(e->rst_in && !e->other_in && seg.flags & TCP_RST),
-           "RST in answer to a RST");
-    if (seg.src_port != e->local.port || seg.dst_port != e->remote.port ||
-        !rs_addr_eq(&ip.dst, &e->remote.addr) || seg.flags & TCP_RST)
-        return;
-    if (seg.flags & TCP_SYN && (!e->live || seg.seq != e->iss))
-        begin(e, &seg);
+    if (seg->flags & TCP_SYN && (!e->live || seg->seq != e->iss))
+        begin(e, seg);
     if (!e->live)
         return;
     const bool first = !e->acked;
-    if (seg.flags & TCP_ACK) {
-        check_ack(e, &seg);
-        note_options(e, &seg);
-        check_window(e, &seg, first);
-    } else {
-        note_options(e, &seg);
-    }
-    check_numbers(e, &seg);
+    if (seg->flags & TCP_ACK)
+        check_ack(e, seg);
+    note_options(e, seg);
+    if (seg->flags & TCP_ACK)
+        check_window(e, seg, first);
+    check_numbers(e, seg);
+}
+
+bool egress_out(struct egress *e, const uint8_t *p, size_t len, struct tcp_seg *seg)
+{
+    struct egress_ip ip;
+
+    if (!egress_form(p, len, &e->local.addr, e->mtu, &ip, seg))
+        return false;
+    ORACLE(egress_rst_for_rst, !(e->rst_in && !e->other_in && seg->flags & TCP_RST),
+           "RST in answer to a RST");
+    if (seg->src_port == e->local.port && seg->dst_port == e->remote.port &&
+        rs_addr_eq(&ip.dst, &e->remote.addr) && !(seg->flags & TCP_RST))
+        follow(e, seg);
+    return true;
 }
 
 uint32_t egress_base(const struct egress *e, enum sc_base base)

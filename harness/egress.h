@@ -43,6 +43,12 @@ struct egress {
     uint8_t peer_shift;
     bool peer_has_shift;
     bool learn;        /* irs is the number of the first SYN to come in */
+    /* The SYN that came in since the event began: it may end one connection and open the next. */
+    struct egress_syn {
+        bool in, has_shift;
+        uint8_t shift;
+        uint32_t mss, wnd;
+    } syn;
     bool rst_in;       /* a RST came in since the event began, */
     bool other_in;     /* and something else, which a RST may answer */
     uint32_t got_end;  /* bits of `got` in use */
@@ -55,17 +61,32 @@ void egress_init(struct egress *, const struct rs_endpoint *local, const struct 
 void egress_forget(struct egress *);
 /* An event begins: what the stack sends now answers no frame yet. */
 void egress_event(struct egress *);
-/* A datagram on its way to the stack. */
-void egress_in(struct egress *, const uint8_t *p, size_t len);
-/* A datagram that the stack sent: every egress oracle is asked. */
-void egress_out(struct egress *, const uint8_t *p, size_t len);
+/* A datagram on its way to the stack.  True when it is a segment of this connection whose checksum
+ * is right; *seg, which points into it, is filled then. */
+bool egress_in(struct egress *, const uint8_t *p, size_t len, struct tcp_seg *seg);
+/* A datagram that the stack sent: every egress oracle is asked.  True, and *seg filled, when it is
+ * TCP, of whatever connection. */
+bool egress_out(struct egress *, const uint8_t *p, size_t len, struct tcp_seg *seg);
 /* The value of a base; 0 for those that are no sequence numbers. */
 uint32_t egress_base(const struct egress *, enum sc_base);
 
-/* The rules for any datagram of the stack's, whatever its connection (egress_form.c).  True when it
- * is TCP; *ip and *seg are filled then. */
+/* What the rules ask of an IP header, of either version. */
+struct egress_ip {
+    struct rs_addr src, dst;
+    uint8_t proto; /* of the payload; of an IPv6 fragment or extension header, that header's */
+    uint8_t hops;  /* time to live, hop limit */
+    bool fragment; /* of IPv4 */
+    uint32_t len;  /* of the whole datagram */
+    const uint8_t *payload;
+    uint32_t payload_len;
+};
+
+/* False when the octets are no datagram (egress_form.c). */
+bool egress_ip(const uint8_t *p, size_t len, struct egress_ip *);
+/* The rules for any datagram of the stack's, whatever its connection.  True when it is TCP; *ip and
+ * *seg are filled then. */
 bool egress_form(const uint8_t *p, size_t len, const struct rs_addr *local, uint16_t mtu,
-                 struct ip4_hdr *ip, struct tcp_seg *seg);
+                 struct egress_ip *ip, struct tcp_seg *seg);
 
 /* The octet that stands at a place of the stream that inputs, scripts and their users send. */
 static inline uint8_t stream_octet(uint32_t at)

@@ -52,19 +52,65 @@ static void check_flags(const struct tcp_seg *seg)
     ORACLE(egress_flags, f & TCP_URG || seg->up == 0, "urgent pointer %u without URG", seg->up);
 }
 
+static bool ip4_of(const uint8_t *p, size_t len, struct egress_ip *ip)
+{
+    struct ip4_hdr h;
+
+    if (ip4_parse(&h, p, len) != WIRE_OK)
+        return false;
+    *ip = (struct egress_ip){
+        .src = h.src, .dst = h.dst, .proto = h.proto, .hops = h.ttl, .len = h.total_len,
+        .fragment = h.frag & (IP4_MF | IP4_OFFSET),
+        .payload = h.payload, .payload_len = h.payload_len
+    };
+    return true;
+}
+
+static bool ip6_of(const uint8_t *p, size_t len, struct egress_ip *ip)
+{
+    struct ip6_hdr h;
+
+    if (ip6_parse(&h, p, len) != WIRE_OK)
+        return false;
+    *ip = (struct egress_ip){
+        .src = h.src, .dst = h.dst, .proto = h.next, .hops = h.hops,
+        .len = (uint32_t)IP6_HEADER + h.payload_len,
+        .payload = h.payload, .payload_len = h.payload_len
+    };
+    return true;
+}
+
+bool egress_ip(const uint8_t *p, size_t len, struct egress_ip *ip)
+{
+    return len > 0 && p[0] >> 4 == 6 ? ip6_of(p, len, ip) : ip4_of(p, len, ip);
+}
+
+/* The checksums that the version has: IPv6 has none of its own, and its ICMP's covers addresses. */
+static void check_sums(const uint8_t *p, const struct egress_ip *ip)
+{
+    if (ip->src.version == 4) {
+        ORACLE(egress_ip_checksum, ip4_checksum_ok(p, (size_t)(ip->payload - p)),
+               "an IPv4 header of %td octets", ip->payload - p);
+        if (ip->proto == IP_PROTO_ICMP && !ip->fragment)
+            ORACLE(egress_checksum, icmp_checksum_ok(ip->payload, ip->payload_len), "ICMP sum");
+    } else if (ip->proto == IP_PROTO_ICMP6) {
+        ORACLE(egress_checksum,
+               icmp6_checksum_ok(&ip->src, &ip->dst, ip->payload, ip->payload_len),
+               "ICMPv6 checksum");
+    }
+}
+
 bool egress_form(const uint8_t *p, size_t len, const struct rs_addr *local, uint16_t mtu,
-                 struct ip4_hdr *ip, struct tcp_seg *seg)
+                 struct egress_ip *ip, struct tcp_seg *seg)
 {
     ORACLE(egress_mtu, len <= mtu, "%zu octets, MTU %u", len, mtu);
-    ORACLE(egress_form, ip4_parse(ip, p, len) == WIRE_OK && ip->total_len == len,
-           "%zu octets that are no IPv4 datagram", len);
-    ORACLE(egress_ip_checksum, ip4_checksum_ok(p, ip->ihl * 4u), "checksum %04x", ip->csum);
-    ORACLE(egress_addresses, rs_addr_eq(&ip->src, local), "source %u.%u.%u.%u", ip->src.octet[0],
-           ip->src.octet[1], ip->src.octet[2], ip->src.octet[3]);
-    ORACLE(egress_form, ip->ttl > 0, "TTL 0");
-    if (ip->proto == IP_PROTO_ICMP)
-        ORACLE(egress_checksum, icmp_checksum_ok(ip->payload, ip->payload_len), "ICMP checksum");
-    if (ip->proto != IP_PROTO_TCP)
+    ORACLE(egress_form, egress_ip(p, len, ip) && ip->len == len,
+           "%zu octets that are no IP datagram", len);
+    check_sums(p, ip);
+    ORACLE(egress_addresses, ip->src.version != local->version || rs_addr_eq(&ip->src, local),
+           "source ends in %u.%u", ip->src.octet[2], ip->src.octet[3]);
+    ORACLE(egress_form, ip->hops > 0, "TTL 0");
+    if (ip->proto != IP_PROTO_TCP || ip->fragment)
         return false;
     ORACLE(egress_form, tcp_parse(seg, ip->payload, ip->payload_len) == WIRE_OK,
            "%u octets that are no segment", ip->payload_len);

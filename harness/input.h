@@ -4,8 +4,9 @@
  * encoding writes is canonical: it decodes to the event it was written from, and is what encoding
  * that event writes again.  Nothing is allocated; decoded events point into the octets.
  *
- *     octet 0   where the input starts: a fixed prefix of ordinary events (input_start); the high
- *               bit (INPUT_RELEASE) how it ends: the user lets go and waits, or aborts
+ *     octet 0   where the input starts: a fixed prefix of ordinary events (input_start); the three
+ *               high bits, enum input_manner: how it ends, which IP version, and in how many pieces
+ *               the peer's datagrams come
  *     octet 1   the stack's configuration, bits of enum input_config
  *     then      events: an octet with the kind (low three bits) and what follows it (high five)
  *
@@ -100,13 +101,20 @@ struct input_event {
 
 struct input_reader {
     uint8_t start;  /* below INPUT_N_STARTS */
+    uint8_t manner; /* bits of enum input_manner */
     bool release;   /* ends by RELEASE and time, not by ABORT */
     uint8_t config; /* bits of enum input_config */
     struct rcur prefix;
     struct rcur rest;
 };
 
-enum { INPUT_HEADER = 2, INPUT_RELEASE = 0x80 };
+enum { INPUT_HEADER = 2 };
+enum input_manner {
+    INPUT_FRAGMENTS = 0x20, /* in two fragments, the last one first at every other event */
+    INPUT_IP6 = 0x40,
+    INPUT_RELEASE = 0x80, /* the user lets go and waits; without it, aborts */
+    INPUT_MANNER = 0xe0
+};
 
 void input_open(struct input_reader *, const uint8_t *p, size_t len);
 /* The next event, the start's own first; false at the end. */

@@ -304,7 +304,8 @@ void input_open(struct input_reader *r, const uint8_t *p, size_t len)
 
     uint8_t first = rcur_u8(&c);
 
-    r->start = (uint8_t)((first & (INPUT_RELEASE - 1u)) % INPUT_N_STARTS);
+    r->start = (uint8_t)((first & ~(unsigned)INPUT_MANNER) % INPUT_N_STARTS);
+    r->manner = first & INPUT_MANNER;
     r->release = first & INPUT_RELEASE;
     r->config = rcur_u8(&c);
     const uint8_t *start = input_start_octets(r->start, &start_len);

@@ -273,7 +273,7 @@ size_t input_canonical(const uint8_t *p, size_t len, uint8_t *to, size_t cap)
 
     input_open(&r, p, len);
     r.prefix = rcur_of(p, 0);
-    wcur_u8(&w, (uint8_t)(r.start | (r.release ? INPUT_RELEASE : 0)));
+    wcur_u8(&w, (uint8_t)(r.start | r.manner));
     wcur_u8(&w, r.config);
     if (w.bad)
         return 0;

@@ -245,6 +245,11 @@ unsigned invariants_count(const struct rs_host *h)
     return n;
 }
 
+unsigned invariants_fragments(const struct rs_host *h)
+{
+    return h->n_frag;
+}
+
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
     hash = (hash ^ value) * 0x9e3779b97f4a7c15u;

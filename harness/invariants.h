@@ -43,6 +43,8 @@ bool invariants_between(const struct rs_host *, int conn, uint16_t local_port,
                         uint16_t remote_port);
 /* TCBs in use, those that a user has yet to let go of included. */
 unsigned invariants_count(const struct rs_host *);
+/* Datagrams of which fragments wait for the rest. */
+unsigned invariants_fragments(const struct rs_host *);
 /* A hash of what a refused segment must leave alone: for each TCB its state, numbers, queues and
  * agreements, but not what is owed in reply nor counters.  n is the number of TCBs given. */
 unsigned invariants_hash(const struct rs_host *, uint64_t *hash, unsigned max);

@@ -24,6 +24,7 @@
     X(eth_round_trip, "RFC 894", "an Ethernet header that parses is emitted again as it was")      \
     X(arp_round_trip, "RFC 826", "an ARP packet that parses is emitted again as it was")           \
     X(ip4_round_trip, "RFC 791 s3.1", "an IPv4 header that parses is emitted again as it was")     \
+    X(ip6_round_trip, "RFC 8200 s3", "an IPv6 header that parses is emitted again as it was")      \
     X(icmp_round_trip, "RFC 792", "an ICMP message that parses is emitted again as it was")        \
     X(tcp_round_trip, "RFC 9293 s3.1", "a TCP segment that parses is emitted again as it was")     \
     X(parse_in_bounds, "RFC 9293 s3.1", "what a parser points at lies inside what it was given")   \
