@@ -25,20 +25,26 @@ FUZZ_CFLAGS := -std=gnu11 -g -O2 -I. -MMD -MP -Wall -Wextra -Wconversion -Wshado
     -fno-omit-frame-pointer
 FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
+# What only looks (the rules and the decoder) owns no memory that the stack touches.  Under an engine it
+# is built without sanitizers, which would double its cost; the replay programs and the unit tests
+# run the same code with them.
+FUZZ_LOOKS := $(basename $(filter-out %_test.c,$(wildcard harness/input_*.c harness/invariants*.c \
+    harness/egress*.c harness/arrival.c)))
+
 # Only the stack is instrumented for coverage: branches of the checkers, the peer and the decoder are
 # of no interest to an engine and cost it most of its time.
 # $(call fuzz_variant,name,compiler,its flags for the stack,compiler and flags for the rest,
-#     link flags,main object)
+#     link flags,main object,flags that the rules add)
 define fuzz_variant
 $(BUILD)/$(1)/refstack/%.o: refstack/%.c
 	@mkdir -p $$(@D)
 	$(2) $(FUZZ_CFLAGS) $(3) -c -o $$@ $$<
-$(BUILD)/$(1)/fuzz/bench/fuzz_empty.o: fuzz/bench/fuzz_empty.c
+$(BUILD)/$(1)/fuzz/bench/fuzz_%.o: fuzz/bench/fuzz_%.c
 	@mkdir -p $$(@D)
 	$(2) $(FUZZ_CFLAGS) $(3) -c -o $$@ $$<
 $(BUILD)/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
-	$(4) $(FUZZ_CFLAGS) -c -o $$@ $$<
+	$(4) $(FUZZ_CFLAGS) $$(FUZZ_LOOKS_FLAGS) -c -o $$@ $$<
 $(BUILD)/$(1)/libfuzz.a: $(patsubst %.c,$(BUILD)/$(1)/%.o,$(FUZZ_LIB_SRC))
 	@rm -f $$@
 	@ar rcs $$@ $$^
@@ -48,6 +54,9 @@ $(BUILD)/$(1)/show: $(BUILD)/$(1)/fuzz/show_main.o $(BUILD)/$(1)/libfuzz.a
 	$(2) -g $(3) -o $$@ $$^
 $(BUILD)/$(1)/fuzz_empty: $(BUILD)/$(1)/fuzz/bench/fuzz_empty.o $(6)
 	$(2) -g $(3) $(5) -o $$@ $$^
+$(BUILD)/$(1)/fuzz_fixed: $(BUILD)/$(1)/fuzz/bench/fuzz_fixed.o $(6) $(BUILD)/$(1)/libfuzz.a
+	$(2) -g $(3) $(5) -o $$@ $$^
+$(FUZZ_LOOKS:%=$(BUILD)/$(1)/%.o): FUZZ_LOOKS_FLAGS = $(7)
 .PHONY: fuzz-$(1)
 fuzz-$(1): $(FUZZ_TARGETS:%=$(BUILD)/$(1)/%)
 # The script parser is what fuzz_script is about; the other targets do not link it.
@@ -59,19 +68,27 @@ endef
 
 .SECONDARY:
 # Comparisons are not traced: the event mutator has no use for them and they cost a fifth of the time.
-FUZZ_LF := -fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp
+FUZZ_LF := -fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp \
+    -fsanitize-coverage-ignorelist=fuzz/uncounted.list
 FUZZ_LL := -fsanitize=fuzzer
-FUZZ_CS := $(FUZZ_CLANG) $(FUZZ_SAN)
+# Under an engine speed counts.  Null pointers and overruns of objects are what ASan and the guard page
+# find anyhow; the replay programs, which every committed input goes through, keep every check.
+FUZZ_FAST := $(FUZZ_SAN) -fno-sanitize=null,object-size -fno-sanitize-address-use-after-scope \
+    -Xclang -mllvm -Xclang -inline-threshold=500
+FUZZ_CS := $(FUZZ_CLANG) $(FUZZ_FAST)
 # gcc warns of conversions that only the sanitizers' own code makes; the ordinary build checks them.
 FUZZ_RC := $(FUZZ_SAN) -Wno-conversion -Wno-sign-conversion
 FUZZ_PROF := -fprofile-instr-generate -fcoverage-mapping
-$(eval $(call fuzz_variant,libfuzzer,$(FUZZ_CLANG),$(FUZZ_SAN) $(FUZZ_LF),$(FUZZ_CS),$(FUZZ_LL),))
-$(eval $(call fuzz_variant,libfuzzer-bugs,$(FUZZ_CLANG),$(FUZZ_SAN) $(FUZZ_LF) -DRS_BUGS, \
-    $(FUZZ_CS) -DRS_BUGS,$(FUZZ_LL),))
+FUZZ_BARE := -fno-sanitize=all
+FUZZ_AS := $(FUZZ_CS) -D__AFL_COMPILER
+$(eval $(call fuzz_variant,libfuzzer,$(FUZZ_CLANG),$(FUZZ_FAST) $(FUZZ_LF),$(FUZZ_CS),$(FUZZ_LL), \
+    ,$(FUZZ_BARE)))
+$(eval $(call fuzz_variant,libfuzzer-bugs,$(FUZZ_CLANG),$(FUZZ_FAST) $(FUZZ_LF) -DRS_BUGS, \
+    $(FUZZ_CS) -DRS_BUGS,$(FUZZ_LL),,$(FUZZ_BARE)))
 $(eval $(call fuzz_variant,libfuzzer-plain,$(FUZZ_CLANG),$(FUZZ_LF),$(FUZZ_CLANG),$(FUZZ_LL),))
-$(eval $(call fuzz_variant,aflpp,$(FUZZ_AFL),$(FUZZ_SAN),$(FUZZ_CS) -D__AFL_COMPILER,$(FUZZ_LL),))
-$(eval $(call fuzz_variant,aflpp-bugs,$(FUZZ_AFL),$(FUZZ_SAN) -DRS_BUGS, \
-    $(FUZZ_CS) -D__AFL_COMPILER -DRS_BUGS,$(FUZZ_LL),))
+$(eval $(call fuzz_variant,aflpp,$(FUZZ_AFL),$(FUZZ_FAST),$(FUZZ_AS),$(FUZZ_LL),,$(FUZZ_BARE)))
+$(eval $(call fuzz_variant,aflpp-bugs,$(FUZZ_AFL),$(FUZZ_FAST) -DRS_BUGS, \
+    $(FUZZ_AS) -DRS_BUGS,$(FUZZ_LL),,$(FUZZ_BARE)))
 $(eval $(call fuzz_variant,replay,$(FUZZ_CC),$(FUZZ_RC),$(FUZZ_CC) $(FUZZ_RC),, \
     $(BUILD)/replay/fuzz/replay_main.o))
 $(eval $(call fuzz_variant,replay-bugs,$(FUZZ_CC),$(FUZZ_RC) -DRS_BUGS,$(FUZZ_CC) $(FUZZ_RC) -DRS_BUGS,, \
@@ -109,6 +126,9 @@ FUZZ_SEEDS = $(wildcard corpus/seeds/$(T) corpus/regress/$(T))
 # A target with structured input says so by including the mutator's header.
 FUZZ_MUTATES = $(shell grep -l '"fuzz/mutate.h"' fuzz/$(T).c 2>/dev/null)
 
+# OSS-Fuzz's convention: a target's own flags for libFuzzer lie beside it.
+FUZZ_OPTIONS = $(shell sed -n 's/^\([a-z_]*\) *= */-\1=/p' fuzz/$(T).options 2>/dev/null)
+
 .PHONY: fuzz fuzz-run-libfuzzer fuzz-run-aflpp fuzz-check
 fuzz: $(if $(filter libfuzzer aflpp,$(ENGINE)),fuzz-run-$(ENGINE),fuzz-bad-engine)
 fuzz-bad-engine:
@@ -118,7 +138,7 @@ fuzz-run-libfuzzer: $(BUILD)/libfuzzer$(if $(BUGS),-bugs)/$(T)
 	@mkdir -p $(FUZZ_WORK) $(FUZZ_FOUND)
 	@TCPRIG_BUG=$(BUGS) $< -max_total_time=$(SECONDS) -max_len=$(MAX_LEN) -timeout=10 -rss_limit_mb=1024 \
 	    -artifact_prefix=$(FUZZ_FOUND)/ -print_final_stats=1 \
-	    $(patsubst %,-dict=%,$(wildcard fuzz/$(T).dict)) $(FUZZ_WORK) $(FUZZ_SEEDS) \
+	    $(FUZZ_OPTIONS) $(patsubst %,-dict=%,$(wildcard fuzz/$(T).dict)) $(FUZZ_WORK) $(FUZZ_SEEDS) \
 	    || { echo "make fuzz: a finding is in $(FUZZ_FOUND)" >&2; exit 1; }
 
 FUZZ_AFL_ENV = AFL_NO_UI=1 AFL_NO_AFFINITY=1 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 \
@@ -146,7 +166,10 @@ $(BUILD)/libfuzzer/bench: $(BUILD)/libfuzzer/fuzz/bench/bench_main.o $(BUILD)/li
 	$(FUZZ_CLANG) -g $(FUZZ_SAN) $(FUZZ_LF) -o $@ $^
 .PHONY: fuzz-bench
 fuzz-bench: $(BUILD)/libfuzzer/bench $(BUILD)/libfuzzer-plain/fuzz_empty \
-    $(BUILD)/libfuzzer-plain/fuzz_segment $(BUILD)/libfuzzer/fuzz_empty $(BUILD)/libfuzzer/fuzz_conn
+    $(BUILD)/libfuzzer-plain/fuzz_segment $(BUILD)/libfuzzer/fuzz_empty \
+    $(BUILD)/libfuzzer/fuzz_conn $(BUILD)/libfuzzer/fuzz_fixed $(BUILD)/aflpp/fuzz_empty \
+    $(BUILD)/aflpp/fuzz_conn $(BUILD)/aflpp/fuzz_pair \
+    $(BUILD)/aflpp/mutate-fuzz_conn.so $(BUILD)/aflpp/mutate-fuzz_pair.so
 	@fuzz/bench/run.sh $(BUILD)
 
 # Every committed input through the replay programs: seeds and what was once found.

@@ -1,10 +1,12 @@
 /* How many inputs of a given number of events a target runs in a second of CPU time, instrumented
  * exactly as the engine's program is, beside a target that does nothing.
  *
- *     bench-program NAME
+ *     bench-program NAME [DIR]
  *
- * Inputs are made by the mutator from a fixed seed: each start in turn, and random events until there
- * are so many with the start's own. */
+ * With DIR the inputs are left there as files, DIR/6-000 and so on, for an engine to run again.
+ *
+ * Inputs are made by the mutator from a fixed seed: each start in turn, and random events until
+ * there are so many with the start's own. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +103,21 @@ static void bench_reset(void)
            reset * 1e6 / TIMES, init * 1e6 / TIMES);
 }
 
+/* Every sample as DIR/EVENTS-NUMBER. */
+static void leave_samples(const char *dir, unsigned events)
+{
+    char path[512];
+
+    for (unsigned i = 0; i < INPUTS; i++) {
+        snprintf(path, sizeof path, "%s/%u-%03u", dir, events, i);
+        FILE *f = fopen(path, "wb");
+        if (!f || fwrite(sample[i].octet, 1, sample[i].len, f) != sample[i].len || fclose(f)) {
+            fprintf(stderr, "bench: %s cannot be written; give a folder that can\n", path);
+            exit(2);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const unsigned events[] = { 6, 16 };
@@ -111,6 +128,8 @@ int main(int argc, char **argv)
         struct mutate_random r = { .state = 1 };
         for (unsigned i = 0; i < INPUTS; i++)
             make_sample(&sample[i], &r, i, events[k]);
+        if (argc > 2)
+            leave_samples(argv[2], events[k]);
         double nothing = rate(empty), real = rate(LLVMFuzzerTestOneInput);
         printf("%s, %u events: %.0f inputs per CPU-second (empty target: %.0f)\n", name, events[k],
                real, nothing);
