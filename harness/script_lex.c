@@ -90,7 +90,7 @@ static bool starts(const struct lex *l, const char *text)
 static bool follows_text(const struct lex *l)
 {
     for (const char *q = l->line_start; q < l->p; q++)
-        if (*q != ' ' && *q != '\t')
+        if (!strchr(" \t\r\v\f", *q))
             return true;
     return false;
 }
