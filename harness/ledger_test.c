@@ -83,7 +83,7 @@ static void what_is_named_and_not_there_is_found(void **unused)
     finds("MUST-1\t3.1\tr\toracle:no_such\t-\t-\n", "there is no oracle no_such");
     finds("MUST-1\t3.1\tr\tfuzz:fuzz_none\t-\t-\n", "there is no fuzz target");
     finds("MUST-1\t3.1\tr\tstage0\tno-such\t-\n", "there is no planted bug no-such");
-    finds("MUST-1\t3.1\tr\t-\tpaws-off\tnone\n", "no test that would kill it");
+    finds("OWN-99\t3.1\tr\t-\tpaws-off\tnone\n", "no test that would kill it");
 }
 
 static void what_is_not_there_to_be_found_is_missed(void **unused)
@@ -93,7 +93,7 @@ static void what_is_not_there_to_be_found_is_missed(void **unused)
     finds("MUST-1\t3.1\tr\tstage0\t-\t-\n", "requirement U-60 has no row");
     finds("MUST-1\t3.1\tr\tstage0\t-\t-\n", "no row's tests are said to kill paws-off");
     finds("MUST-1\t3.1\tr\tstage0\t-\t-\n", "has no row in the ledger"); /* a script's tag */
-    finds("MUST-1\t3.1\tr\t-\t-\t-\n", "neither a test nor a reason");
+    finds("OWN-99\t3.1\tr\t-\t-\t-\n", "neither a test nor a reason");
     finds("OWN-99\t3.1\tr\ttagged\t-\t-\n", "no script has the tag OWN-99");
 }
 
