@@ -1,4 +1,4 @@
-/* What the headers of a connection say and when: MSS, SACK, Diffserv, and IP options in arrivals. */
+/* What a connection says in its headers: MSS, SACK, Diffserv; and IP options in what arrives. */
 #include "refstack/peer.h"
 
 /* A SYN in a datagram whose header has these options, a multiple of four octets of them. */
