@@ -122,6 +122,13 @@ static void directive(struct parser *p, const struct lex_comment *c)
 }
 
 /* Turns the comments met since the last event into events of their own. */
+/* What the printer gives a line of its own: nothing may follow it there. */
+static bool whole_line(const struct sc_event *ev)
+{
+    return ev->kind == SC_COMMENT || ev->kind == SC_TAGS || ev->kind == SC_CONFIG ||
+           ev->kind == SC_OPTION;
+}
+
 static void take_comments(struct parser *p)
 {
     struct lex *l = &p->l;
@@ -134,7 +141,7 @@ static void take_comments(struct parser *p)
         struct sc_event *ev = add_event(p, SC_COMMENT);
         ev->line = c->line;
         ev->col = c->col;
-        ev->trailing = c->trailing && p->s->n_events > 1;
+        ev->trailing = c->trailing && p->s->n_events > 1 && !whole_line(ev - 1);
         ev->u.text = sc_strdup(&p->s->arena, c->text, c->len);
     }
     l->n_comments = 0;
