@@ -58,7 +58,7 @@ enum rs_reason arp_input(struct rs_host *h, const uint8_t *p, size_t len)
     if (for_us && arp.op == ARP_REQUEST) {
         const size_t n = arp_frame(h, ARP_REPLY, arp.target_ip, arp.sender_mac, arp.sender_ip,
                                    reply, sizeof reply);
-        outq_put(h, &whole_frame, reply, n, reply, 0);
+        outq_put(h, OUTQ_STRANGERS, &whole_frame, reply, n, reply, 0);
     }
     return for_us ? RS_REASON_ACCEPTED : RS_REASON_LINK_NOT_OURS;
 }

@@ -7,7 +7,10 @@
 #include "refstack/tcb.h"
 #include "refstack/wheel.h"
 
-enum { NEIGHBOURS = 8, OUTQ_ENTRIES = 8, FRAG_QUEUES = 4, ICMP_BUCKETS = 8 };
+enum { NEIGHBOURS = 8, FRAG_QUEUES = 4, ICMP_BUCKETS = 8 };
+/* Replies to strangers have a few places; the rest is for what connections have to say that are
+ * gone by then, so that no flood of strangers keeps a RST from its peer. */
+enum { OUTQ_ENTRIES = 32, OUTQ_STRANGERS = 8 };
 enum { OWN_ADDRS = 3 + RS_MORE_ADDRS }; /* addr, addr6, link-local, more */
 
 /* RFC 4862 section 5.4: a tentative address serves nobody until nobody else has claimed it. */
@@ -185,8 +188,9 @@ size_t link_finish(struct rs_host *, const struct rs_addr *dst, uint8_t *buf, si
 size_t link_output(struct rs_host *, uint8_t *buf, size_t cap);
 bool link_pending(const struct rs_host *);
 rs_time link_deadline(const struct rs_host *);
-void outq_put(struct rs_host *, const struct rs_addr *dst, const uint8_t *head, size_t head_len,
-              const uint8_t *body, size_t body_len);
+/* Dropped when the queue holds `most` already. */
+void outq_put(struct rs_host *, unsigned most, const struct rs_addr *dst, const uint8_t *head,
+              size_t head_len, const uint8_t *body, size_t body_len);
 
 /* ---- neighbours (neigh.c) ---- */
 struct neighbour *neigh_find(struct rs_host *, const struct rs_addr *);

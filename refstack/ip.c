@@ -69,5 +69,5 @@ size_t ip_emit_header(const struct rs_host *h, const struct rs_addr *src, const 
 void ip_queue(struct rs_host *h, const struct rs_addr *dst, const uint8_t *head, size_t head_len,
               const uint8_t *body, size_t body_len)
 {
-    outq_put(h, dst, head, head_len, body, body_len);
+    outq_put(h, OUTQ_STRANGERS, dst, head, head_len, body, body_len);
 }

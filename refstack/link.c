@@ -18,12 +18,12 @@ size_t link_header_len(const struct rs_host *h)
     return h->cfg.link == RS_LINK_ETHERNET ? vnet_len(h) + ETH_HEADER : 0;
 }
 
-void outq_put(struct rs_host *h, const struct rs_addr *dst, const uint8_t *head, size_t head_len,
-              const uint8_t *body, size_t body_len)
+void outq_put(struct rs_host *h, unsigned most, const struct rs_addr *dst, const uint8_t *head,
+              size_t head_len, const uint8_t *body, size_t body_len)
 {
     struct outq *q = &h->outq;
 
-    if (q->n == OUTQ_ENTRIES)
+    if (q->n >= most)
         return;
     struct outq_entry *e = &q->entry[(q->head + q->n) % OUTQ_ENTRIES];
     e->chain = CHAIN_EMPTY;
@@ -83,7 +83,7 @@ static void group_mac(const struct rs_addr *group, uint8_t mac[6])
 size_t link_finish(struct rs_host *h, const struct rs_addr *dst, uint8_t *buf, size_t len)
 {
     if (ip_is_local(h, dst)) {
-        outq_put(h, dst, buf + link_header_len(h), len, buf, 0);
+        outq_put(h, OUTQ_STRANGERS, dst, buf + link_header_len(h), len, buf, 0);
         return 0;
     }
     if (h->cfg.link == RS_LINK_IP)

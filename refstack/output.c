@@ -383,7 +383,7 @@ void challenge_ack(struct rs_host *h, struct tcb *t)
     tcb_ready(h, t);
 }
 
-void segment_queue(struct rs_host *h, const struct rs_endpoint *local,
+void segment_queue(struct rs_host *h, unsigned most, const struct rs_endpoint *local,
                    const struct rs_endpoint *remote, const struct tcp_seg *seg)
 {
     uint8_t buf[40 + TCP_HEADER + TCP_OPT_MAX]; /* with the larger IP header */
@@ -391,7 +391,7 @@ void segment_queue(struct rs_host *h, const struct rs_endpoint *local,
     const size_t ip = ip_emit_header(h, &local->addr, &remote->addr, IP_PROTO_TCP, h->cfg.tcp.tos,
                                      h->cfg.tcp.ttl, len, buf, sizeof buf);
     const size_t tcp = tcp_emit_sum(seg, &local->addr, &remote->addr, buf + ip, sizeof buf - ip);
-    outq_put(h, &remote->addr, buf, ip + tcp, buf, 0);
+    outq_put(h, most, &remote->addr, buf, ip + tcp, buf, 0);
 }
 
 /* RFC 9293 section 3.5.2 group 1: what is answered to a segment that belongs to no connection. */
@@ -409,7 +409,7 @@ void reset_reply(struct rs_host *h, const struct datagram *ip, const struct tcp_
         rst.ack = seg->seq + (BUG(RST_ACK_SHORT) ? seg->text_len : tcp_seg_len(seg));
         rst.flags |= TCP_ACK;
     }
-    segment_queue(h, &local, &remote, &rst);
+    segment_queue(h, OUTQ_STRANGERS, &local, &remote, &rst);
 }
 
 void reset_send(struct rs_host *h, struct tcb *t, uint32_t seq, bool with_ack)
@@ -422,5 +422,5 @@ void reset_send(struct rs_host *h, struct tcb *t, uint32_t seq, bool with_ack)
         rst.flags |= TCP_ACK;
         rst.ack = rcv_nxt(t);
     }
-    segment_queue(h, &t->local, &t->remote, &rst);
+    segment_queue(h, OUTQ_ENTRIES, &t->local, &t->remote, &rst);
 }

@@ -59,7 +59,7 @@ void syncookie_answer(struct rs_host *h, struct tcb *l, const struct rs_endpoint
 
     opt_put(&w, &mss);
     l->listener.cookies_until = h->now + 2 * tick;
-    segment_queue(h, local, remote, &seg);
+    segment_queue(h, OUTQ_STRANGERS, local, remote, &seg);
 }
 
 /* The MSS of the SYN that this ACK goes back to; 0 when it answers no cookie of ours. */

@@ -283,8 +283,8 @@ uint16_t rcv_window_field(struct tcb *, bool syn);
 void window_update(struct rs_host *, struct tcb *); /* after RECEIVE */
 void challenge_ack(struct rs_host *, struct tcb *);
 void reset_reply(struct rs_host *, const struct datagram *, const struct tcp_seg *);
-/* A segment outside any connection. */
-void segment_queue(struct rs_host *, const struct rs_endpoint *local,
+/* A segment outside any connection, unless the queue holds `most` already. */
+void segment_queue(struct rs_host *, unsigned most, const struct rs_endpoint *local,
                    const struct rs_endpoint *remote, const struct tcp_seg *);
 void reset_send(struct rs_host *, struct tcb *, uint32_t seq, bool with_ack);
 
