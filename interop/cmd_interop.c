@@ -36,8 +36,8 @@ struct arguments {
 static const struct argp_option options[] = {
     { "jobs", 'j', "N", 0, "cases at once (48: most of them wait for a timer)", 0 },
     { "filter", 'f', "TEXT", 0, "only cases whose name contains TEXT", 0 },
-    { "a", OPT_A, "STACK", 0, "only pairs with STACK at one end: refstack, lwip or linux", 0 },
-    { "b", OPT_B, "STACK", 0, "and with STACK at the other", 0 },
+    { "a", OPT_A, "STACK", 0, "only pairs with STACK at one end", 0 },
+    { "b", OPT_B, "STACK", 0, "and with STACK at the other; passt only when it is named", 0 },
     { "ip", OPT_IP, "4|6|both", 0, "over which IP version (both)", 0 },
     { "slow", OPT_SLOW, NULL, 0, "also those that wait for the kernel's 60 s of TIME-WAIT", 0 },
     { "list", OPT_LIST, NULL, 0, "say which cases there are and run none", 0 },
@@ -53,8 +53,8 @@ static const struct stack *stack_argument(const char *option, const char *name,
 {
     const struct stack *s = stack_find(name);
     if (!s)
-        argp_error(state, "--%s: there is no stack '%s'; there are refstack, lwip and linux",
-                   option, name);
+        argp_error(state, "--%s: there is no stack '%s'; there are refstack, lwip, linux, "
+                   "slirp4netns and passt", option, name);
     return s;
 }
 
@@ -140,7 +140,8 @@ static int find_all(const struct arguments *a, struct interop_jobs *jobs)
     scope.n_pairs = stack_pairs(scope.pair, a->a, a->b);
     if (scope.n_pairs == 0) {
         fprintf(stderr, "tcprig interop: %s does not play with %s; pairs are {refstack, lwip} x "
-                "{lwip, linux}\n", a->a->name, a->b ? a->b->name : "any other");
+                "{lwip, linux} and refstack x {slirp4netns, passt}\n",
+                a->a->name, a->b ? a->b->name : "any other");
         return EXIT_USAGE;
     }
     interop_cast(jobs, &scope);

@@ -191,8 +191,10 @@ static void add_options(struct interop_jobs *jobs, const struct interop_source *
 static void add_roles(struct interop_jobs *jobs, const struct interop_source *source,
                       const struct stack_pair *pair, int ip_version)
 {
-    bool twins = pair->stack[END_A] == pair->stack[END_B];
-    for (int swapped = 0; swapped < (source->roles && !twins ? 2 : 1); swapped++) {
+    /* Of two of a kind one role tells all, and a translator never opens, so that it is never A. */
+    bool one = !source->roles || pair->stack[END_A] == pair->stack[END_B] ||
+               pair->stack[END_B]->kind == STACK_TRANSLATOR;
+    for (int swapped = 0; swapped < (one ? 1 : 2); swapped++) {
         const struct play_cast cast = { { pair->stack[END_A], pair->stack[END_B] }, swapped != 0,
                                         ip_version };
         if (source->config.each[0])

@@ -28,7 +28,8 @@ struct peer_ops {
     int (*close)(struct peer *, unsigned conn); /* no more SEND; RECEIVE goes on */
     int (*abort)(struct peer *, unsigned conn);
     int (*release)(struct peer *, unsigned conn); /* the user lets go */
-    enum rs_state (*state)(struct peer *, unsigned conn); /* CLOSED also when there is none */
+    /* CLOSED also when there is none; NULL: it cannot be known. */
+    enum rs_state (*state)(struct peer *, unsigned conn);
     /* Adds what to sleep on while a call cannot be completed; returns how many. */
     unsigned (*sleep_on)(struct peer *, unsigned conn, bool sending, struct pollfd *);
 };
@@ -76,6 +77,9 @@ struct kernel_peer {
 /* The device's descriptor becomes the peer's, whatever is returned.  0 or a negative errno. */
 int kernel_peer_init(struct kernel_peer *, int device);
 void kernel_peer_free(struct kernel_peer *);
+/* The kernel's sockets behind a translator: frames go through that one's port, and nobody knows the
+ * state of its connections. */
+void kernel_peer_behind(struct kernel_peer *, const struct line_port *);
 
 /* A stack in this process behind the adapter's table. */
 struct sut_peer {

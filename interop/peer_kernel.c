@@ -158,8 +158,7 @@ static int kernel_close(struct peer *p, unsigned conn)
     int fd = accepted(k, conn);
     if (fd < 0 && k->listener[conn] < 0)
         return RS_ENOCONN;
-    enum rs_state state = p->ops->state(p, conn);
-    if (fd < 0 || state == RS_SYN_SENT) {
+    if (fd < 0 || (p->ops->state && p->ops->state(p, conn) == RS_SYN_SENT)) {
         drop_sockets(k, conn);
         return 0;
     }
@@ -251,10 +250,20 @@ int kernel_peer_init(struct kernel_peer *k, int device)
     return diag_open(&k->diag);
 }
 
+void kernel_peer_behind(struct kernel_peer *k, const struct line_port *port)
+{
+    static struct peer_ops behind;
+    behind = kernel_ops;
+    behind.state = NULL;
+    k->peer.ops = &behind;
+    k->peer.port = *port;
+}
+
 void kernel_peer_free(struct kernel_peer *k)
 {
     for (unsigned i = 0; i < PEER_CONNS; i++)
         drop_sockets(k, i);
     diag_close(&k->diag);
-    close(k->device);
+    if (k->device >= 0)
+        close(k->device);
 }

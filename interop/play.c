@@ -9,6 +9,11 @@
 /* After the last event nothing more may be sent; this long is listened. */
 enum { LISTEN_ON = 30 * 1000 };
 
+static const char *state_name(struct peer *p)
+{
+    return p->ops->state ? rs_state_name(p->ops->state(p, 0)) : "an unknown state";
+}
+
 bool play_fail(struct play *p, const char *format, ...)
 {
     char text[1024];
@@ -19,11 +24,10 @@ bool play_fail(struct play *p, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    enum rs_state a = p->end[END_A]->ops->state(p->end[END_A], 0);
-    enum rs_state b = p->end[END_B]->ops->state(p->end[END_B], 0);
+    const char *a = state_name(p->end[END_A]), *b = state_name(p->end[END_B]);
     case_verdict(p->out, VERDICT_FAIL, "%s:%u: %s; %s is in %s, %s in %s", p->script->name,
-                 p->at_line, text, p->out->actor[END_A], rs_state_name(a), p->out->actor[END_B],
-                 rs_state_name(b));
+                 p->at_line, text, p->out->actor[END_A], a, p->out->actor[END_B],
+                 b);
     return false;
 }
 

@@ -93,6 +93,7 @@ struct play {
     struct host_peer refstack;
     struct kernel_peer kernel;
     struct sut_peer sut[2]; /* by enum trace_end */
+    struct translator translator;
     struct peer *end[2];    /* by enum trace_end */
     struct play_flow flow[2][PEER_CONNS];
     struct play_past past[2][PEER_CONNS];

@@ -141,6 +141,8 @@ static bool came_to(struct play *p, enum trace_end end, unsigned conn, enum rs_s
 {
     struct play_past *past = &p->past[end][conn];
     play_sample(p, end, conn);
+    if (!p->end[end]->ops->state)
+        return true; /* nobody can tell: the wire and the streams judge that end */
     for (unsigned i = past->at; i < past->n; i++) {
         if (past->state[i] == (uint8_t)state) {
             past->at = i;

@@ -16,8 +16,11 @@
 /* Ports of connection n: its own at either end, so that the four-tuple is known beforehand. */
 enum { PORT_A = 5000, PORT_B = 8000 };
 
-static struct rs_addr address_of(enum trace_end end, int ip_version)
+static struct rs_addr address_of(const struct play *p, enum trace_end end)
 {
+    int ip_version = p->cast.ip_version;
+    if (p->cast.stack[END_B]->kind == STACK_TRANSLATOR)
+        return end == END_A ? translator_guest(ip_version) : translator_host(ip_version);
     uint8_t host = end == END_A ? 2 : 1;
     const uint8_t v6[16] = { 0xfd, [15] = host }; /* RFC 4193: fd00::1 and fd00::2 */
     return ip_version == 6 ? rs_ip6(v6) : rs_ip4(10, 0, 0, host);
@@ -122,7 +125,7 @@ static bool make_kernel(struct play *p)
     struct ns_error error = { .status = 77 };
     const struct tapdev_config device = {
         .name = "tap0", .link = p->link, .mtu = p->config.host.mtu, .txqueuelen = 5000,
-        .addr = address_of(END_B, p->cast.ip_version),
+        .addr = address_of(p, END_B),
         .prefix_len = p->cast.ip_version == 6 ? 64 : 24,
     };
     if (!kernel_settings(p, &error))
@@ -148,16 +151,69 @@ static bool make_kernel(struct play *p)
     return true;
 }
 
+/* ---- A translator before the kernel ----------------------------------------------------- */
+
+/* What of the case a translator cannot do, or NULL: it only answers, connections are opened by the
+ * guest, and nothing of it can be set. */
+static const char *not_translated(const struct play *p, const struct translator_program *program)
+{
+    bool faults = p->config.rates[END_A].drop || p->config.rates[END_A].reorder;
+    for (size_t i = 0; i < p->script->n_events; i++) {
+        const struct sc_event *e = &p->script->event[i];
+        bool by_b = e->kind == SC_USER && play_end_of(p, e->actor) == END_B;
+        if (e->kind == SC_USER && e->u.user.op == (by_b ? SC_OPEN_ACTIVE : SC_OPEN_PASSIVE))
+            return "a translator opens no connection itself";
+        faults |= e->kind == SC_FAULT;
+    }
+    if (faults && program->lossless)
+        return "this translator counts on a link without faults";
+    return p->config.n_set[END_B] ? "a translator has no such settings" : NULL;
+}
+
+static bool make_translator(struct play *p)
+{
+    struct ns_error error = { .status = 77 };
+    const struct stack *stack = p->cast.stack[END_B];
+    char why[256];
+    if (!stack_present(stack, why, sizeof why)) {
+        case_verdict(p->out, VERDICT_UNSUPPORTED, "%s", why);
+        return false;
+    }
+    const char *cannot = not_translated(p, stack->program);
+    if (cannot) {
+        case_verdict(p->out, VERDICT_UNSUPPORTED, "%s", cannot);
+        return false;
+    }
+    if (!translator_start(&p->translator, stack->program, &error))
+        return machine_cannot(p, &error);
+    int rc = kernel_peer_init(&p->kernel, -1);
+    kernel_peer_behind(&p->kernel, &p->translator.port);
+    p->end[END_B] = &p->kernel.peer;
+    if (rc == 0)
+        return true;
+    ns_fail(&error, 77, "cannot open sock_diag: %s", strerror(-rc));
+    return machine_cannot(p, &error);
+}
+
+/* The kernel's sockets are where the translator takes what comes to the guest's gateway. */
+static void name_behind(struct play *p)
+{
+    const uint8_t loopback6[16] = { [15] = 1 };
+    for (unsigned i = 0; i < PEER_CONNS; i++)
+        p->kernel.peer.local[i].addr = p->cast.ip_version == 6 ? rs_ip6(loopback6)
+                                                               : rs_ip4(127, 0, 0, 1);
+}
+
 /* ---- Stacks in this process ------------------------------------------------------------- */
 
 static bool make_host(struct play *p)
 {
     struct rs_config *c = &p->config.host;
     c->link = p->link;
-    c->addr = address_of(END_A, 4);
+    c->addr = p->cast.ip_version == 6 ? rs_ip4(10, 0, 0, 2) : address_of(p, END_A);
     c->prefix_len = 24;
     if (p->cast.ip_version == 6) {
-        c->addr6 = address_of(END_A, 6);
+        c->addr6 = address_of(p, END_A);
         c->prefix6 = 64;
     }
     size_t size = rs_host_size(c);
@@ -181,8 +237,8 @@ static bool make_sut(struct play *p, enum trace_end end)
     const struct stack *stack = p->cast.stack[end];
     char why[256] = "";
     struct sut_config c = { .seed = p->config.host.seed + (uint64_t)end,
-                            .local = address_of(end, p->cast.ip_version),
-                            .remote = address_of(end == END_A ? END_B : END_A, p->cast.ip_version),
+                            .local = address_of(p, end),
+                            .remote = address_of(p, end == END_A ? END_B : END_A),
                             .mtu = p->config.host.mtu, .port = PORT_B,
                             .n_settings = p->config.n_set[end] };
     memcpy(c.setting, p->config.set[end], sizeof c.setting);
@@ -202,6 +258,8 @@ static bool make_end(struct play *p, enum trace_end end)
         return make_host(p);
     case STACK_KERNEL:
         return make_kernel(p);
+    case STACK_TRANSLATOR:
+        return make_translator(p);
     case STACK_SUT:
         break;
     }
@@ -215,7 +273,7 @@ static void name_ends(struct play *p)
     for (int end = 0; end < 2; end++) {
         for (uint16_t i = 0; i < PEER_CONNS; i++) {
             uint16_t port = (uint16_t)((end == END_A ? PORT_A : PORT_B) + i);
-            p->end[end]->local[i].addr = address_of((enum trace_end)end, p->cast.ip_version);
+            p->end[end]->local[i].addr = address_of(p, (enum trace_end)end);
             p->end[end]->local[i].port = port;
             p->end[1 - end]->remote[i] = p->end[end]->local[i];
             stream_hash_init(&p->flow[end][i].hash_sent);
@@ -246,14 +304,16 @@ static void expect_offers(struct play *p)
 
 bool play_stage(struct play *p)
 {
-    bool tap = p->cast.stack[END_A]->kind == STACK_HOST &&
-               p->cast.stack[END_B]->kind == STACK_KERNEL;
+    enum stack_kind b = p->cast.stack[END_B]->kind;
+    bool tap = p->cast.stack[END_A]->kind == STACK_HOST && b != STACK_SUT;
     p->link = tap ? RS_LINK_ETHERNET : RS_LINK_IP;
-    p->kernel.device = -1;
+    p->kernel.device = p->translator.fd = p->translator.link = -1;
     if (!make_end(p, END_A) || !make_end(p, END_B))
         return false;
     p->wire.mss_less = p->cast.ip_version == 6 ? IP6_HEADER - IP4_HEADER : 0;
     name_ends(p);
+    if (b == STACK_TRANSLATOR)
+        name_behind(p);
     expect_offers(p);
     line_init(&p->line, &p->end[END_A]->port, &p->end[END_B]->port, p->link, p->config.rates);
     p->line.watch = play_watch;
@@ -266,6 +326,7 @@ void play_stage_free(struct play *p)
     line_free(&p->line);
     if (p->end[END_B] == &p->kernel.peer)
         kernel_peer_free(&p->kernel);
+    translator_stop(&p->translator);
     sut_peer_free(&p->sut[END_A]);
     sut_peer_free(&p->sut[END_B]);
     free(p->host);

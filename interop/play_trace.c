@@ -25,7 +25,8 @@ static void pass_state(struct play *p, enum trace_end end, unsigned conn, enum r
 
 void play_sample(struct play *p, enum trace_end end, unsigned conn)
 {
-    pass_state(p, end, conn, p->end[end]->ops->state(p->end[end], conn));
+    if (p->end[end]->ops->state)
+        pass_state(p, end, conn, p->end[end]->ops->state(p->end[end], conn));
 }
 
 static unsigned conn_of_port(const struct play *p, uint16_t port)

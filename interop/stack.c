@@ -1,8 +1,10 @@
 #include "interop/stack.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "harness/sut_lwip.h"
 
@@ -10,6 +12,9 @@ const struct stack stacks[] = {
     { .name = "refstack", .kind = STACK_HOST },
     { .name = "lwip", .kind = STACK_SUT, .sut = &sut_lwip },
     { .name = "linux", .kind = STACK_KERNEL },
+    { .name = "slirp4netns", .kind = STACK_TRANSLATOR, .program = &translator_slirp4netns },
+    { .name = "passt", .kind = STACK_TRANSLATOR, .program = &translator_passt,
+      .when_named = true },
     { .name = NULL },
 };
 
@@ -21,10 +26,28 @@ const struct stack *stack_find(const char *name)
     return s->name ? s : NULL;
 }
 
+bool stack_program(const char *name)
+{
+    const char *path = getenv("PATH");
+    char file[512];
+    for (const char *p = path ? path : "/usr/bin:/bin"; *p;) {
+        size_t len = strcspn(p, ":");
+        snprintf(file, sizeof file, "%.*s/%s", (int)len, p, name);
+        if (access(file, X_OK) == 0)
+            return true;
+        p += len + (p[len] == ':');
+    }
+    return false;
+}
+
 bool stack_present(const struct stack *s, char *why, size_t cap)
 {
     const struct sut_config config = { .local = rs_ip4(10, 0, 0, 2), .remote = rs_ip4(10, 0, 0, 1),
                                        .mtu = 1500 };
+    if (s->kind == STACK_TRANSLATOR && !stack_program(s->name)) {
+        snprintf(why, cap, "skipped: no %s; install it with apt-get install %s", s->name, s->name);
+        return false;
+    }
     if (s->kind != STACK_SUT)
         return true;
     void *stack = s->sut->create(&config, 0, why, cap);
@@ -45,10 +68,13 @@ void stack_version(const struct stack *s, char *text, size_t cap)
 #endif
 }
 
-/* The kernel plays only from behind a device, that is as END_B; refstack always as END_A. */
+/* What is no part of this process plays as END_B only; refstack always as END_A.  Translators speak
+ * Ethernet, which lwIP's adapter does not. */
 static bool can_play(const struct stack *a, const struct stack *b)
 {
-    return a->kind != STACK_KERNEL && b->kind != STACK_HOST;
+    bool inside = a->kind == STACK_HOST || a->kind == STACK_SUT;
+    return inside && b->kind != STACK_HOST &&
+           (b->kind != STACK_TRANSLATOR || a->kind == STACK_HOST);
 }
 
 static bool wanted(const struct stack *x, const struct stack *y, const struct stack *a,
@@ -56,6 +82,8 @@ static bool wanted(const struct stack *x, const struct stack *y, const struct st
 {
     bool straight = (!a || a == x) && (!b || b == y);
     bool crossed = (!a || a == y) && (!b || b == x);
+    if (y->when_named && a != y && b != y)
+        return false;
     return straight || crossed;
 }
 

@@ -6,17 +6,21 @@
 #include <stddef.h>
 
 #include "harness/sut.h"
+#include "interop/translator.h"
 
 enum stack_kind {
     STACK_HOST,   /* refstack, in this process */
     STACK_SUT,    /* any other stack in this process, behind the table of harness/sut.h */
     STACK_KERNEL, /* the kernel of the case's namespace, behind a tap or tun device */
+    STACK_TRANSLATOR, /* a program that speaks TCP and passes it on to sockets of the kernel's */
 };
 
 struct stack {
     const char *name;
     enum stack_kind kind;
     const struct sut_ops *sut; /* STACK_SUT */
+    const struct translator_program *program; /* STACK_TRANSLATOR */
+    bool when_named; /* takes so long that it plays only when asked for by name */
 };
 
 /* Ends with an entry without name. */
@@ -26,6 +30,8 @@ extern const struct stack stacks[];
 const struct stack *stack_find(const char *name);
 /* Whether this machine has it; otherwise a sentence that says what to install. */
 bool stack_present(const struct stack *, char *why, size_t cap);
+/* Whether the program is on the path. */
+bool stack_program(const char *name);
 /* "6.18.5", "2.1.3"; "" when it does not tell. */
 void stack_version(const struct stack *, char *text, size_t cap);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "harness/endpoint.h"
+#include "interop/stack.h"
 
 enum { TOOL_STREAM = 7, TOOL_SECONDS = 8, TOOL_ROWS = 3000 };
 
@@ -36,20 +37,6 @@ const struct interop_tool interop_tools[] = {
       .says = " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefg\r\n" },
     { .name = NULL },
 };
-
-static bool installed(const char *program)
-{
-    const char *path = getenv("PATH");
-    char file[512];
-    for (const char *p = path ? path : "/usr/bin:/bin"; *p;) {
-        size_t len = strcspn(p, ":");
-        snprintf(file, sizeof file, "%.*s/%s", (int)len, p, program);
-        if (access(file, X_OK) == 0)
-            return true;
-        p += len + (p[len] == ':');
-    }
-    return false;
-}
 
 /* An anonymous file with the first len octets of the stream, to be read from its start. */
 static int stream_file(uint8_t *octets, size_t len)
@@ -120,7 +107,7 @@ void interop_tool_play(const struct interop_tool *t, struct result_case *c)
     struct endpoint e;
     struct ns_error error = { .status = 77 };
     case_actors(c, "refstack", t->arg[0]);
-    if (!installed(t->arg[0])) {
+    if (!stack_program(t->arg[0])) {
         case_verdict(c, VERDICT_UNSUPPORTED, "skipped: no %s; install it with apt-get install %s",
                      t->arg[0], t->arg[0]);
         return;
