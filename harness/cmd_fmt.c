@@ -17,7 +17,7 @@ struct options {
 enum { KEY_CHECK = 256 };
 
 static const struct argp_option argp_options[] = {
-    { "check", KEY_CHECK, NULL, 0, "change nothing; name the files that would change, status 1", 0 },
+    { "check", KEY_CHECK, NULL, 0, "change nothing; name what would change, and exit with 1", 0 },
     { "stdout", 'o', NULL, 0, "write to standard output instead of the files", 0 },
     { 0 },
 };

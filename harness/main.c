@@ -19,6 +19,7 @@ static const struct command commands[] = {
     { "stage0", cmd_stage0, "every state x event x field boundary, judged by RFC 9293's text" },
     { "triage", cmd_triage, "crash inputs to findings, each minimised and bundled" },
     { "ledger", cmd_ledger, "requirements, their tests, and the planted bugs those kill" },
+    { "convert", cmd_convert, "a fuzz input in the words of a script" },
     { "fmt", cmd_fmt, "scripts pretty-printed, in place or checked" },
     { "report", cmd_report, "one page out of the results of several runs" },
 };

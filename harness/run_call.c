@@ -310,28 +310,6 @@ static void describe(char *buf, size_t cap, long value)
         snprintf(buf, cap, "-1 %s", strerrorname_np((int)-value));
 }
 
-static void check_data(struct run *r, const struct sc_call *c, const struct outcome *o)
-{
-    const struct sc_expr *e = call_arg(c, 1);
-    const int fd = call_fd(c);
-    if (!o->data || o->value <= 0 || fd < 0 || !e)
-        return;
-    const size_t n = (size_t)o->value;
-    const bool by_value = e->kind == SC_E_STRING || e->kind == SC_E_STRING_MORE;
-    const bool pattern = e->kind == SC_E_WORD && !strcmp(e->text, "pattern");
-    for (size_t i = 0; i < n && (by_value || pattern); i++) {
-        if (by_value && i >= e->len)
-            break;
-        uint8_t want = by_value ? (uint8_t)e->text[i] : sc_pattern(r->read[fd] + (uint32_t)i);
-        if (want != o->data[i]) {
-            run_end(r, VERDICT_FAIL, "data: expected 0x%02x at octet %zu, got 0x%02x", want, i,
-                    o->data[i]);
-            return;
-        }
-    }
-    r->read[fd] += (uint32_t)n;
-}
-
 static void judge(struct run *r, const struct sc_call *c, const struct outcome *o)
 {
     int64_t want = 0;
@@ -352,7 +330,7 @@ static void judge(struct run *r, const struct sc_call *c, const struct outcome *
     } else if (want < 0 && c->err && strcmp(c->err, strerrorname_np((int)-o->value)) != 0) {
         run_end(r, VERDICT_FAIL, "%s: expected -1 %s, got %s", c->name, c->err, got);
     } else {
-        check_data(r, c, o);
+        call_check_data(r, c, o);
     }
 }
 

@@ -25,5 +25,7 @@ const struct sc_expr *call_field(const struct sc_expr *, const char *name);
 
 void call_send(struct run *, const struct sc_call *, struct outcome *);
 void call_recv(struct run *, const struct sc_call *, struct outcome *);
+/* What was received against what the script expects of it. */
+void call_check_data(struct run *, const struct sc_call *, const struct outcome *);
 
 #endif

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "harness/run_call.h"
 
@@ -100,4 +101,36 @@ void call_recv(struct run *r, const struct sc_call *c, struct outcome *o)
         abort();
     o->value = r->ops->recv(r->sut, call_live_fd(r, c), o->data, (size_t)len, flags, r->now);
     o->again = o->value == -EAGAIN;
+}
+
+/* ---- What was received ------------------------------------------------------------------ */
+
+static bool only_looks(const struct sc_call *c)
+{
+    int64_t flags = 0;
+    run_value(call_arg(c, !strcmp(c->name, "recvmsg") ? 2 : 3), &flags);
+    return (flags & MSG_PEEK) != 0;
+}
+
+void call_check_data(struct run *r, const struct sc_call *c, const struct outcome *o)
+{
+    const struct sc_expr *e = call_arg(c, 1);
+    const int fd = call_fd(c);
+    if (!o->data || o->value <= 0 || fd < 0 || !e)
+        return;
+    const size_t n = (size_t)o->value;
+    const bool by_value = e->kind == SC_E_STRING || e->kind == SC_E_STRING_MORE;
+    const bool pattern = e->kind == SC_E_WORD && !strcmp(e->text, "pattern");
+    for (size_t i = 0; i < n && (by_value || pattern); i++) {
+        if (by_value && i >= e->len)
+            break;
+        uint8_t want = by_value ? (uint8_t)e->text[i] : sc_pattern(r->read[fd] + (uint32_t)i);
+        if (want != o->data[i]) {
+            run_end(r, VERDICT_FAIL, "data: expected 0x%02x at octet %zu, got 0x%02x", want, i,
+                    o->data[i]);
+            return;
+        }
+    }
+    if (!only_looks(c))
+        r->read[fd] += (uint32_t)n;
 }

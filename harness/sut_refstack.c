@@ -229,6 +229,23 @@ static long ref_send(void *sut, int fd, const void *data, size_t len, int msg_fl
     return n < 0 ? -ref_errno(n) : n;
 }
 
+/* MSG_PEEK: as RECEIVE, and the octets stay. */
+static long peek(struct sut *s, int conn, uint8_t *buf, size_t cap, uint64_t now)
+{
+    struct rs_piece piece[RS_PIECES];
+    unsigned pieces = 0;
+    size_t done = 0;
+    const int n = rs_peek(s->host, conn, piece, &pieces, now);
+    if (n < 0)
+        return -ref_errno(n);
+    for (unsigned i = 0; i < pieces && done < cap; i++) {
+        const size_t part = piece[i].len < cap - done ? piece[i].len : cap - done;
+        memcpy(buf + done, piece[i].octets, part);
+        done += part;
+    }
+    return (long)done;
+}
+
 static long ref_recv(void *sut, int fd, void *buf, size_t cap, int msg_flags, uint64_t now)
 {
     struct sut *s = sut;
@@ -236,8 +253,10 @@ static long ref_recv(void *sut, int fd, void *buf, size_t cap, int msg_flags, ui
     int conn = conn_of(s, fd, &k);
     if (conn < 0)
         return conn;
-    if (msg_flags & ~MSG_DONTWAIT)
+    if (msg_flags & ~(MSG_DONTWAIT | MSG_PEEK))
         return -ENOSYS;
+    if (msg_flags & MSG_PEEK)
+        return peek(s, conn, buf, cap, now);
     int n = rs_receive(s->host, conn, buf, cap, now);
     return n < 0 ? -ref_errno(n) : n;
 }
