@@ -7,6 +7,7 @@
 enum {
     HOST_OCTETS = 16384, /* the most that a host for fuzzing may take: rs_init refuses more */
     MAX_EVENTS = 64,
+    REPLAYED = 16,
     MAX_STEPS = 64,     /* deadlines that one wait runs through */
     MAX_END_STEPS = 400 /* the retransmissions, probes and 2 MSL of all connections together */
 };
@@ -260,10 +261,10 @@ static void end(struct conn *c, bool release)
     invariants_check_empty(c->host);
 }
 
-void conn_run(const uint8_t *data, size_t size, const struct conn_watch *watch)
+static void run_once(struct conn *c, const uint8_t *data, size_t size,
+                     const struct conn_watch *watch)
 {
     static struct input_event event;
-    struct conn *c = &the_conn;
     struct input_reader r;
 
     input_open(&r, data, size);
@@ -271,4 +272,23 @@ void conn_run(const uint8_t *data, size_t size, const struct conn_watch *watch)
     for (unsigned n = 0; n < MAX_EVENTS && input_next(&r, &event); n++)
         run_event(c, &event);
     end(c, r.release);
+}
+
+/* One input in sixteen, the first of a process among them, runs once more on the host as the first
+ * run left it. */
+void conn_run(const uint8_t *data, size_t size, const struct conn_watch *watch)
+{
+    static unsigned runs;
+    struct conn *c = &the_conn;
+
+    c->digests = runs++ % REPLAYED == 0;
+    c->digest = 0;
+    run_once(c, data, size, watch);
+    if (!c->digests)
+        return;
+    const uint64_t first = c->digest;
+    c->digest = 0;
+    run_once(c, data, size, NULL);
+    oracle_place.event = "the input once more";
+    ORACLE(replay_same, c->digest == first, "after a reset the same input sends something else");
 }

@@ -14,6 +14,17 @@ static void note_answer(struct arrival_answer *a, const struct tcp_seg *seg)
     a->ack = seg->ack;
 }
 
+/* Of all that left and when: FNV-1a. */
+static uint64_t digest(uint64_t h, rs_time now, const uint8_t *p, size_t len)
+{
+    const uint64_t prime = 0x100000001b3u;
+
+    h = (h ^ now) * prime;
+    for (size_t i = 0; i < len; i++)
+        h = (h ^ p[i]) * prime;
+    return h;
+}
+
 static void pull(struct conn *c)
 {
     struct tcp_seg seg;
@@ -25,6 +36,8 @@ static void pull(struct conn *c)
         ORACLE(output_bounded, ++n <= bound, "%u segments at once", n);
         if (c->watch && c->watch->frame)
             c->watch->frame(c->watch->arg, SC_OUT, frame, len, c->now);
+        if (c->digests)
+            c->digest = digest(c->digest, c->now, frame, len);
         if (egress_out(&c->egress, frame, len, &seg))
             note_answer(&c->answer, &seg);
     }
@@ -50,19 +63,32 @@ static bool refused(enum rs_reason reason, enum rs_state state)
     }
 }
 
-static void check_refused(struct conn *c)
+static void check_refused(struct conn *c, const uint64_t *hash, unsigned n)
 {
-    uint64_t hash[CONNS];
-    unsigned n;
-
     if (!refused(c->reason, oracle_place.before))
         return;
-    n = invariants_hash(c->host, hash, CONNS);
     ORACLE(refused_unchanged, n == c->n_hash, "refused (%s), yet there are %u connections",
            rs_reason_text(c->reason), n);
     for (unsigned i = 0; i < n; i++)
         ORACLE(refused_unchanged, hash[i] == c->hash[i],
                "refused (%s), yet connection %u changed", rs_reason_text(c->reason), i);
+}
+
+/* Which TCBs hold connections that a segment between the ports leaves alone: a bit each. */
+static unsigned others(const struct conn *c, uint16_t local_port, uint16_t remote_port)
+{
+    unsigned bits = 0;
+
+    for (unsigned i = 0; i < c->n_hash; i++)
+        bits |= (unsigned)invariants_other(c->host, i, local_port, remote_port) << i;
+    return bits;
+}
+
+static void check_others(const struct conn *c, unsigned bits, const uint64_t *hash)
+{
+    for (unsigned i = 0; bits; i++, bits >>= 1)
+        ORACLE(other_unchanged, !(bits & 1) || hash[i] == c->hash[i],
+               "connection %u changed by a segment of another", i);
 }
 
 /* The options as the stack should read them: a segment with malformed ones is another matter. */
@@ -97,6 +123,7 @@ static void deliver(struct conn *c, const uint8_t *p, size_t len)
 void conn_datagram(struct conn *c, const struct input_event *e)
 {
     struct arrival_look before, after;
+    uint64_t hash[CONNS];
     struct tcp_seg seg;
     size_t len = peer_datagram(&c->egress, e, frame, sizeof frame);
     uint8_t *p = place_octets(frame, len);
@@ -111,8 +138,11 @@ void conn_datagram(struct conn *c, const struct input_event *e)
         c->watch->frame(c->watch->arg, SC_IN, p, len, c->now);
     if (whole)
         arrival_look(c->host, LOCAL_PORT, REMOTE_PORT, &before);
+    const unsigned alone = whole ? others(c, LOCAL_PORT, REMOTE_PORT) : 0;
     deliver(c, p, len);
-    check_refused(c);
+    const unsigned n = invariants_hash(c->host, hash, CONNS);
+    check_refused(c, hash, n);
+    check_others(c, alone, hash);
     c->answer.n = 0;
     enum rs_reason reason = c->reason;
     /* Fragments may find no room to wait in; what comes whole is always judged. */

@@ -19,6 +19,8 @@ struct conn {
     bool built;     /* the host is that of `config` */
     uint8_t config; /* bits of enum input_config */
     uint8_t manner; /* bits of enum input_manner */
+    bool digests;   /* this run is one of two that must send the same */
+    uint64_t digest;
     bool judged;    /* the stack has read a segment since the datagram came */
     const struct conn_watch *watch;
     struct egress egress;

@@ -295,3 +295,12 @@ unsigned invariants_hash(const struct rs_host *h, uint64_t *hash, unsigned max)
         hash[i] = h->tcb[i].in_use ? tcb_hash(h, &h->tcb[i]) : 0;
     return n;
 }
+
+bool invariants_other(const struct rs_host *h, unsigned place, uint16_t local_port,
+                      uint16_t remote_port)
+{
+    const struct tcb *t = &h->tcb[place];
+
+    return t->in_use && t->state > RS_LISTEN &&
+           (t->local.port != local_port || t->remote.port != remote_port);
+}

@@ -48,5 +48,9 @@ unsigned invariants_fragments(const struct rs_host *);
 /* A hash of what a refused segment must leave alone: for each TCB its state, numbers, queues and
  * agreements, but not what is owed in reply nor counters.  n is the number of TCBs given. */
 unsigned invariants_hash(const struct rs_host *, uint64_t *hash, unsigned max);
+/* Whether the TCB at a place of that list is none of a segment's business: a connection of other
+ * ports.  A listener is everybody's. */
+bool invariants_other(const struct rs_host *, unsigned place, uint16_t local_port,
+                      uint16_t remote_port);
 
 #endif

@@ -114,7 +114,9 @@
     X(ND_FAR, "Neighbour Discovery from beyond a router is believed", semantic) \
     X(ND_OVERRIDES, "an advertisement moves an entry that it is not to override", semantic) \
     X(NEIGHBOUR_FOREVER, "a neighbour once known is never asked for again", liveness) \
-    X(DAD_DEAF, "an address serves though somebody has claimed it", semantic)
+    X(DAD_DEAF, "an address serves though somebody has claimed it", semantic) \
+    X(DEMUX_PORT_IGNORED, "a connection is looked up without the remote port", semantic) \
+    X(RESET_KEEPS_LIMITS, "a host that was reset remembers its limits on ICMP errors", leak)
 
 #ifdef RS_BUGS
 enum rs_bug {

@@ -134,7 +134,8 @@ void rs_reset(struct rs_host *h, rs_time now)
     h->now = now;
     memset(h->reasons, 0, sizeof h->reasons);
     memset(h->neigh, 0, sizeof h->neigh);
-    memset(h->icmp_ready, 0, sizeof h->icmp_ready);
+    if (!BUG(RESET_KEEPS_LIMITS))
+        memset(h->icmp_ready, 0, sizeof h->icmp_ready);
     h->n_frag = 0;
     addr_init(h);
     memset(h->fastopen, 0, sizeof h->fastopen);
