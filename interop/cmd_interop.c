@@ -9,6 +9,7 @@
 
 #include "harness/cmd.h"
 #include "harness/report.h"
+#include "interop/publish.h"
 #include "interop/run.h"
 
 enum {
@@ -20,13 +21,14 @@ enum {
     OPT_LIST,
     OPT_A,
     OPT_B,
-    OPT_IP
+    OPT_IP,
+    OPT_PUBLISH
 };
 
 struct arguments {
     struct interop_options options;
     struct report_paths reports;
-    const char *filter;
+    const char *filter, *publish;
     const struct stack *a, *b;
     bool slow, list, ip4, ip6;
     const char *path[64];
@@ -41,7 +43,9 @@ static const struct argp_option options[] = {
     { "ip", OPT_IP, "4|6|both", 0, "over which IP version (both)", 0 },
     { "slow", OPT_SLOW, NULL, 0, "also those that wait for the kernel's 60 s of TIME-WAIT", 0 },
     { "list", OPT_LIST, NULL, 0, "say which cases there are and run none", 0 },
-    { "keep", OPT_KEEP, "DIR", 0, "keep a pcapng of each case in DIR, not only of failed ones", 0 },
+    { "keep", OPT_KEEP, "DIR", 0, "keep pcapng and log of each case in DIR/PAIR/ipN/CASE", 0 },
+    { "publish", OPT_PUBLISH, "FILE", 0,
+      "write the matrix as JSON for a site: stacks, versions, cells", 0 },
     { "json", OPT_JSON, "FILE", 0, "write the results as JSON", 0 },
     { "junit", OPT_JUNIT, "FILE", 0, "write the results as JUnit XML", 0 },
     { "html", OPT_HTML, "FILE", 0, "write the results as one HTML page", 0 },
@@ -92,6 +96,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_LIST:
         a->list = true;
+        return 0;
+    case OPT_PUBLISH:
+        a->publish = arg;
         return 0;
     case OPT_KEEP:
         a->options.keep = arg;
@@ -171,7 +178,8 @@ static int run_all(const struct arguments *a, struct interop_jobs *jobs)
     }
     struct result *result = result_new("tcprig interop");
     int status = interop_run(jobs, &a->options, result);
-    if (report_write(result, &a->reports) < 0)
+    if (report_write(result, &a->reports) < 0 ||
+        (a->publish && publish_json(result, a->publish) < 0))
         status = EXIT_USAGE;
     result_free(result);
     return status;

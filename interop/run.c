@@ -13,6 +13,7 @@
 #include "harness/pump.h"
 #include "harness/report.h"
 #include "interop/known.h"
+#include "interop/publish.h"
 #include "interop/tools.h"
 
 /* A case that failed while the machine did not run it for this long may have met timers that fired
@@ -68,6 +69,11 @@ static void child(const struct interop_job *job, const char *capture, bool keep_
     bool again = interop_play(job, r);
     struct result_case *c = r->cases[0];
     bool wanted = capture && c->n_rows > 0 && (keep_all || c->verdict != VERDICT_PASS);
+    char *log = keep_all && capture ? result_text("%.*slog.txt", (int)(strrchr(capture, '/') + 1 -
+                                                                       capture), capture) : NULL;
+    if (log && publish_folders(log) == 0 && publish_log(c, log) == 0)
+        case_artefact(c, "log", log);
+    free(log);
     if (wanted && pcapng_case(c, capture) == 0)
         case_artefact(c, "pcapng", capture);
     int status = again ? AGAIN : 0;
@@ -101,10 +107,17 @@ static bool is_busy(const struct interop_job *job)
     return job->source && job->source->busy;
 }
 
-/* One capture per case, its name with the slashes and colons taken out. */
+/* With --keep a cell has a folder of its own; else what failed lies in one for all. */
 static char *capture_path(const struct running *run, const struct interop_job *job)
 {
-    char *path = result_text("%s/%s.pcapng", run->folder, job->name);
+    if (run->keep_all) {
+        char *cell = publish_path(run->folder, job);
+        char *kept = result_text("%s/wire.pcapng", cell);
+        free(cell);
+        return kept;
+    }
+    char *path = result_text("%s/%s-%s-ip%d.pcapng", run->folder, job->name,
+                             job->cast.stack[END_B]->name, job->cast.ip_version);
     for (char *p = path + strlen(run->folder) + 1; *p; p++)
         if (*p == '/' || *p == ':')
             *p = '-';

@@ -69,7 +69,7 @@ void interop_jobs_free(struct interop_jobs *);
 
 struct interop_options {
     int jobs;         /* cases at once */
-    const char *keep; /* folder for a pcapng of each case, or NULL: failed ones, under TMPDIR */
+    const char *keep; /* folder for each case's files; NULL: failed ones', under TMPDIR */
 };
 
 /* Runs all and adds their cases to the result; TAP on stdout as they end.  Returns the

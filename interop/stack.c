@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "harness/cmd.h"
 #include "harness/sut_lwip.h"
 
 const struct stack stacks[] = {
@@ -56,16 +57,31 @@ bool stack_present(const struct stack *s, char *why, size_t cap)
     return stack != NULL;
 }
 
+/* The first line that the program says of its version, after its name. */
+static void program_version(const char *name, char *text, size_t cap)
+{
+    char command[80], line[128] = "";
+    snprintf(command, sizeof command, "%s --version 2>/dev/null", name);
+    FILE *f = stack_program(name) ? popen(command, "r") : NULL;
+    if (f && fgets(line, sizeof line, f)) {
+        const char *rest = line + strcspn(line, " "); /* a name may have digits too */
+        const char *number = rest + strcspn(rest, "0123456789");
+        snprintf(text, cap, "%.*s", (int)strcspn(number, "\n "), number);
+    }
+    if (f)
+        pclose(f);
+}
+
 void stack_version(const struct stack *s, char *text, size_t cap)
 {
     struct utsname kernel;
     text[0] = '\0';
+    if (s->kind == STACK_HOST)
+        snprintf(text, cap, "%s", TCPRIG_VERSION);
     if (s->kind == STACK_KERNEL && uname(&kernel) == 0)
         snprintf(text, cap, "%s", kernel.release);
-#ifdef HAVE_LWIP
-    if (s->sut == &sut_lwip)
-        snprintf(text, cap, "%s", LWIP_VERSION_STRING);
-#endif
+    if (s->kind == STACK_TRANSLATOR)
+        program_version(s->name, text, cap);
 }
 
 /* What is no part of this process plays as END_B only; refstack always as END_A.  Translators speak

@@ -32,7 +32,7 @@ const struct stack *stack_find(const char *name);
 bool stack_present(const struct stack *, char *why, size_t cap);
 /* Whether the program is on the path. */
 bool stack_program(const char *name);
-/* "6.18.5", "2.1.3"; "" when it does not tell. */
+/* "6.18.5", "1.2.0"; "" when it does not tell, as a library does not. */
 void stack_version(const struct stack *, char *text, size_t cap);
 
 /* A pair whose ends are called END_A and END_B. */
