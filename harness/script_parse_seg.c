@@ -46,7 +46,7 @@ struct sc_num parse_num(struct lex *l)
 {
     struct sc_num n = { SC_REL, 0 };
     size_t len;
-    if (lex_take(l, "*"))
+    if (lex_take(l, "*") || lex_take(l, "...")) /* FreeBSD's dialect has `...` for any value */
         return (struct sc_num){ SC_ANY, 0 };
     int base = base_here(l, &len);
     if (base >= 0) {
@@ -96,8 +96,11 @@ static const struct {
     { 'C', TCP_CWR }, { 'A', 0x100 },
 };
 
+/* A digit is the ACE field, as FreeBSD's dialect writes it: AE, CWR and ECE as one number. */
 static uint16_t flag_of(char c)
 {
+    if (c >= '1' && c <= '7')
+        return (uint16_t)((c - '0') << 6);
     for (size_t i = 0; i < sizeof(flag_letters) / sizeof(flag_letters[0]); i++)
         if (flag_letters[i].letter == c)
             return flag_letters[i].flag;
@@ -332,10 +335,23 @@ static void parse_ip_info(struct lex *l, struct sc_segment *seg, const char *clo
     lex_need(l, close);
 }
 
+/* A number may also begin the flags: ports are what has a '>' behind it. */
+static bool ports_here(struct lex *l)
+{
+    if (!lex_at_digit(l))
+        return false;
+    const char *p = l->p;
+    while (p < l->end && *p >= '0' && *p <= '9')
+        p++;
+    while (p < l->end && (*p == ' ' || *p == '\t'))
+        p++;
+    return (p < l->end && *p == '>') || flag_of(*l->p) == 0;
+}
+
 static void parse_segment(struct lex *l, struct sc_packet *pkt)
 {
     struct sc_segment *seg = &pkt->seg;
-    if (lex_at_digit(l)) {
+    if (ports_here(l)) {
         pkt->src_port = (uint16_t)lex_number(l, "a port", UINT16_MAX);
         lex_need(l, ">");
         pkt->dst_port = (uint16_t)lex_number(l, "a port", UINT16_MAX);
