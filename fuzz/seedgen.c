@@ -222,6 +222,23 @@ static void write_session(const char *name, int start, const struct session *s, 
     write_seed("fuzz_conn", name, out, n);
 }
 
+/* The sessions over IPv6, in fragments, and both, in turn. */
+static void manner_seeds(const uint8_t *nothing)
+{
+    static const struct {
+        const char *name;
+        int bits;
+    } manner[] = { { "over-ipv6", INPUT_IP6 },
+                   { "in-fragments", INPUT_FRAGMENTS },
+                   { "in-fragments-over-ipv6", INPUT_FRAGMENTS | INPUT_IP6 } };
+
+    for (size_t i = 0; i < sizeof session / sizeof session[0]; i++) {
+        char name[128];
+        snprintf(name, sizeof name, "%s-%s", session[i].name, manner[i % 3].name);
+        write_session(name, session[i].start | manner[i % 3].bits, &session[i], nothing, 0);
+    }
+}
+
 static void conn_seeds(void)
 {
     static const uint8_t nothing[1];
@@ -230,6 +247,7 @@ static void conn_seeds(void)
     folder("fuzz_conn");
     for (size_t i = 0; i < sizeof session / sizeof session[0]; i++)
         write_session(session[i].name, session[i].start, &session[i], nothing, 0);
+    manner_seeds(nothing);
     for (int start = 0; start < INPUT_N_STARTS; start++)
         for (size_t i = 0; i < sizeof arrival / sizeof arrival[0]; i++) {
             char name[128];
@@ -298,7 +316,17 @@ static void pair_seeds(void)
 
 /* ---- fuzz_segment ----------------------------------------------------------------------- */
 
-enum { LAYER_ETH, LAYER_IP4, LAYER_TCP, LAYER_OPTIONS, LAYER_ICMP, LAYER_ARP };
+enum {
+    LAYER_ETH,
+    LAYER_IP4,
+    LAYER_TCP,
+    LAYER_OPTIONS,
+    LAYER_ICMP,
+    LAYER_ARP,
+    LAYER_IP6,
+    LAYER_IP6_EXT,
+    LAYER_ICMP6
+};
 
 static void segment_seed(const char *name, uint8_t layer, const uint8_t *p, size_t n)
 {
@@ -333,10 +361,30 @@ static void frame_seeds(void)
     segment_seed("options-of-a-syn", LAYER_OPTIONS, opt, sizeof opt);
 }
 
+static void ip6_seeds(void)
+{
+    static const uint8_t a[16] = { 0x20, 1, 0xd, 0xb8, [15] = 1 };
+    static const uint8_t b[16] = { 0x20, 1, 0xd, 0xb8, [15] = 2 };
+    const struct tcp_seg syn = { .src_port = 40000, .dst_port = 80, .seq = 1, .flags = TCP_SYN };
+    struct ip6_hdr ip = { .next = IP_PROTO_TCP, .hops = 64, .src = rs_ip6(b), .dst = rs_ip6(a) };
+    uint8_t f[256];
+
+    ip.payload_len = (uint16_t)tcp_emit_sum(&syn, &ip.src, &ip.dst, f + IP6_HEADER, 200);
+    ip6_emit(&ip, f, IP6_HEADER);
+    segment_seed("ipv6-tcp-syn", LAYER_IP6, f, IP6_HEADER + (size_t)ip.payload_len);
+    segment_seed("ipv6-options-of-each-class", LAYER_IP6_EXT,
+                 OCTETS(6, 1, 0, 1, 0, 5, 2, 0, 0, 0x43, 0, 0x83, 1, 9, 0xc3, 0));
+    segment_seed("ipv6-fragment", LAYER_IP6_EXT, OCTETS(6, 0, 0, 1, 0, 0, 0, 7, 1, 2, 3, 4));
+    segment_seed("neighbour-solicitation", LAYER_ICMP6,
+                 OCTETS(135, 0, 0, 0, 0, 0, 0, 0, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                        0, 1, 1, 1, 2, 0, 0, 0, 0, 2));
+}
+
 static void segment_seeds(void)
 {
     folder("fuzz_segment");
     frame_seeds();
+    ip6_seeds();
     segment_seed("options-sack-of-three-blocks", LAYER_OPTIONS,
                  OCTETS(1, 1, 5, 26, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 9, 0, 0, 0, 12, 0,
                         0, 0, 14));

@@ -4,8 +4,8 @@
 #
 #     fuzz/bench/planted.sh [BUILD [SECONDS [BUG:TARGET ...]]]
 #
-# "seed" means that a committed seed alone finds it; "-" that SECONDS (20) were not enough.
-build=${1:-build} seconds=${2:-20}
+# "seed" means that a committed seed alone finds it; "-" that SECONDS (10) were not enough.
+build=${1:-build} seconds=${2:-10}
 [ $# -gt 2 ] && shift 2 && bugs=$* || bugs="
     option-length-zero:fuzz_segment option-overread:fuzz_segment seq-plain-compare:fuzz_conn
     rst-anywhere-in-window:fuzz_conn listen-takes-rst:fuzz_conn time-wait-forever:fuzz_conn

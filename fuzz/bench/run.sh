@@ -1,5 +1,7 @@
 #!/bin/sh
 # Speed of the fuzz targets beside an empty one in the same run: see fuzz.mk, fuzz-bench.
+# Without a folder of builds to measure, makes them first.
+[ $# -gt 0 ] || exec "${MAKE:-make}" -s fuzz-bench
 build=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -20,7 +22,7 @@ cpu() {
          END { print t[4] - t[2] + 0.001 }' "$work/before" "$work/after"
 }
 
-# libfuzzer_rate PROGRAM OPTIONS-OF SEEDS RUNS: executions per CPU-second of engine and target together.
+# libfuzzer_rate PROGRAM OPTIONS-OF SEEDS RUNS: executions per CPU-second, the engine included.
 libfuzzer_rate() {
     rm -rf "$work/corpus" && mkdir "$work/corpus"
     # The seeds first become a corpus of their own, so that only the steady state is timed.
@@ -45,9 +47,10 @@ mkdir "$work/fixed"
 "$build/libfuzzer/bench" fuzz_conn "$work/fixed"
 for n in 6 16; do
     mkdir "$work/$n" && mv "$work/fixed/$n"-* "$work/$n/"
-    seconds=$(cpu "$build/libfuzzer/fuzz_fixed" -runs=100000 -reload=0 $(options fuzz_conn) "$work/$n")
+    seconds=$(cpu "$build/libfuzzer/fuzz_fixed" -runs=100000 -reload=0 $(options fuzz_conn) \
+        "$work/$n")
     awk -v t="$seconds" -v n="$n" '/^Done/ {
-        printf "fuzz_conn, %d events, under libFuzzer: %.0f executions per CPU-second\n", n, $2 / t }' \
+        printf "fuzz_conn, %d events, under libFuzzer: %.0f per CPU-second\n", n, $2 / t }' \
         "$work/log"
 done
 for v in libfuzzer-plain/fuzz_empty libfuzzer-plain/fuzz_segment libfuzzer/fuzz_empty \
