@@ -13,11 +13,16 @@ struct list {
 /* Slots that SACK blocks may not use up, so that losses and retransmissions can always be noted. */
 enum { RESERVED = 4 };
 
+/* Records hold only where they end: each begins where the one before does, the first at SND.UNA.
+ * So the caller passes SND.UNA to whatever walks the list, and an ACK moves nothing but the
+ * front. */
 static struct list *list_of(const struct pool *p, const struct flight *f)
 {
     return f->page == PAGE_NONE ? NULL : pool_page(p, f->page);
 }
 
+/* A constant of the host, so that no walk depends on what a peer sends or on how large the window
+ * is: the least of what a page holds and FLIGHT_MAX. */
 static uint32_t capacity(const struct pool *p)
 {
     const uint32_t fit =
@@ -43,6 +48,8 @@ void flight_free(struct pool *p, struct flight *f)
     f->page = PAGE_NONE;
 }
 
+/* When a stretch was sent matters only while its fate is open: RACK compares times of what is
+ * neither SACKed nor lost. */
 static bool alike(const struct flight_rec *a, const struct flight_rec *b)
 {
     return a->flags == b->flags && (a->sent == b->sent || (a->flags & FLIGHT_LOST) ||
@@ -96,6 +103,8 @@ bool flight_add(struct pool *p, struct flight *f, uint32_t end, rs_time now)
         list_of(p, f)->n = 0;
     }
     l = list_of(p, f);
+    /* What goes out at one moment is one record.  A full list lets the last record stand for older
+     * octets too: their loss is then found later than it could be, never too early. */
     const struct flight_rec new = { .sent = now, .end = end, .flags = 0 };
     struct flight_rec *last = l->n ? &l->rec[l->n - 1] : NULL;
     if (last && last->flags == 0 && (last->sent == now || l->n + RESERVED >= capacity(p)))
@@ -105,6 +114,9 @@ bool flight_add(struct pool *p, struct flight *f, uint32_t end, rs_time now)
     return true;
 }
 
+/* Notes what an ACK says of a record, unless a SACK has said it before.  RFC 8985 section 6.2 wants
+ * the latest sent of what is delivered; of what was sent at once, the highest.  A record never sent
+ * again that is reported below the highest reported is reordering (step 3). */
 static void deliver(struct delivered *d, const struct flight_rec *r, uint32_t octets, uint32_t fack)
 {
     if (r->flags & FLIGHT_SACKED)
@@ -133,6 +145,7 @@ void flight_ack(struct pool *p, struct flight *f, uint32_t una, uint32_t ack, ui
         deliver(d, &l->rec[gone], l->rec[gone].end - start, fack);
         start = l->rec[gone].end;
     }
+    /* An ACK inside a record delivers its first part; the rest keeps its time and fate. */
     if (gone < l->n && seq_lt(start, ack)) {
         struct flight_rec part = l->rec[gone];
         part.end = ack;
@@ -145,6 +158,9 @@ void flight_ack(struct pool *p, struct flight *f, uint32_t una, uint32_t ack, ui
         flight_free(p, f);
 }
 
+/* Of a block that would need a slot of those reserved nothing is noted: what it covers is held not
+ * to have arrived, which costs a retransmission but never an octet.  The peer chooses the blocks,
+ * the host chooses what is lost: so the peer's share of the slots is the smaller one. */
 void flight_sack(struct pool *p, struct flight *f, uint32_t una, uint32_t left, uint32_t right,
                  uint32_t fack, struct delivered *d)
 {
@@ -165,6 +181,7 @@ void flight_sack(struct pool *p, struct flight *f, uint32_t una, uint32_t left, 
     compact(p, l);
 }
 
+/* What is SACKed stays so: it has arrived, for all that is known. */
 void flight_lose(struct pool *p, struct flight *f, uint32_t una, uint32_t left, uint32_t right)
 {
     struct list *l = list_of(p, f);
@@ -236,6 +253,8 @@ void flight_resent(struct pool *p, struct flight *f, uint32_t una, uint32_t left
     compact(p, l);
 }
 
+/* Octets of the records whose flags under the mask are as wanted.  Summed each time rather than
+ * kept in a counter: the list is short, and a counter could disagree with it. */
 static uint32_t octets_with(const struct pool *p, const struct flight *f, uint32_t una,
                             uint32_t mask, uint32_t want)
 {

@@ -201,6 +201,8 @@ void rs_input(struct rs_host *h, const uint8_t *frame, size_t len, rs_time now)
         link_input(h, frame, len);
 }
 
+/* Timers come first, since they decide what there is to send; then what stands outside connections,
+ * being answers to what came last; then connections in the order in which they became ready. */
 static size_t output(struct rs_host *h, uint8_t *buf, size_t cap, rs_time now)
 {
     h->now = now;

@@ -190,6 +190,8 @@ uint16_t rcv_window_field(struct tcb *t, bool syn)
     return (uint16_t)field;
 }
 
+/* After RECEIVE, an ACK of its own tells of room only when the sender may be waiting for it, or
+ * half of the buffer has become free; else the next ACK will. */
 void window_update(struct rs_host *h, struct tcb *t)
 {
     const uint32_t grows = right_edge(t) - t->rcv_adv;
@@ -303,6 +305,8 @@ static void put_text(struct rs_host *h, struct tcb *t, uint32_t seq, uint32_t le
     }
 }
 
+/* The segment as octets; 0 when the buffer or the link does not take it.  The window field is
+ * worked out here, where the segment certainly goes: the edge it tells of is one that binds. */
 static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint8_t *buf,
                     size_t cap)
 {
@@ -348,6 +352,9 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
     return ip + head + text;
 }
 
+/* One segment a call, the most urgent that the connection has: a SYN, what was lost, a probe, new
+ * text, and an ACK alone only when nothing else carries it.  When there is none the connection
+ * leaves the list of the ready, and its timers are set to what it waits for now. */
 size_t tcp_output(struct rs_host *h, struct tcb *t, uint8_t *buf, size_t cap)
 {
     struct plan p;
@@ -412,6 +419,7 @@ void reset_reply(struct rs_host *h, const struct datagram *ip, const struct tcp_
     segment_queue(h, OUTQ_STRANGERS, &local, &remote, &rst);
 }
 
+/* By a place kept for connections (host.h): the TCB is gone when it is sent. */
 void reset_send(struct rs_host *h, struct tcb *t, uint32_t seq, bool with_ack)
 {
     struct tcp_seg rst = {

@@ -17,6 +17,8 @@ static bool in_good_order(const struct tcb *t)
            !t->deaf && !t->released && !t->fin_known;
 }
 
+/* The room is behind what the user has not read yet, as much as the window lets the peer send.
+ * Pages taken for it stay in the chain until text fills them or the queue is read out. */
 unsigned rs_input_room(struct rs_host *h, size_t *head, struct rs_room room[RS_PIECES])
 {
     struct tcb *t = tcb_at(h, h->bulk);
@@ -74,6 +76,9 @@ static bool parse_head(const struct rs_host *h, const uint8_t *head, size_t head
            tcp_parse(seg, d->payload, d->len) == WIRE_OK && tcp + seg->doff * 4u == head_len;
 }
 
+/* Nothing of the host is changed before all is known to fit, since the same frame then comes again
+ * by rs_input.  The segment must be the next in order, whole, within the window, and carry nothing
+ * but ACK and PSH; the ACK itself is judged as any other's. */
 bool rs_input_placed(struct rs_host *h, const uint8_t *head, size_t head_len, size_t text_len,
                      rs_time now)
 {

@@ -38,6 +38,8 @@ void pool_reset(struct pool *p)
     p->counted = (struct rs_work){ .steps = 0 };
 }
 
+/* Pages never used lie beyond `fresh`, so that starting a host touches none of them, however many
+ * there are; those given back come first, being in the cache. */
 uint32_t pool_take(struct pool *p)
 {
     uint32_t page = p->free;
@@ -70,6 +72,8 @@ static uint32_t pages_for(const struct pool *p, uint32_t octets)
     return (octets + p->octets - 1) >> p->shift;
 }
 
+/* Takes what pages there are even if they do not suffice: the caller says what to do with less, and
+ * gives back by chain_truncate what it will not use. */
 uint32_t chain_grow(struct pool *p, struct chain *c, uint32_t len)
 {
     if (len <= c->len)
@@ -92,6 +96,8 @@ uint32_t chain_grow(struct pool *p, struct chain *c, uint32_t len)
     return c->len;
 }
 
+/* Walks from the head: at most the pages of one buffer (snd_buf or rcv_buf).  Appending does
+ * without (put_from). */
 static uint32_t page_at(const struct pool *p, const struct chain *c, uint32_t index)
 {
     uint32_t page = c->head;
@@ -197,6 +203,7 @@ uint32_t chain_append(struct pool *p, struct chain *c, const void *from, uint32_
     return taken;
 }
 
+/* A chain without octets has no pages: an idle connection owns none. */
 void chain_drop(struct pool *p, struct chain *c, uint32_t n)
 {
     assert(n <= c->len);

@@ -7,6 +7,7 @@
 
 enum { DUP_THRESH = 3, REO_WND_PERSIST = 16 };
 
+/* Without SACK an ACK that does not advance says nothing but that the first segment is missing. */
 static void lose_first(struct rs_host *h, struct tcb *t)
 {
     const uint32_t end = seq_min(t->snd_una + t->smss, t->snd_nxt);
@@ -15,6 +16,9 @@ static void lose_first(struct rs_host *h, struct tcb *t)
     t->rtx_free = true;
 }
 
+/* RECOVER is the edge up to which losses belong to this one event: cwnd is cut once for all of them
+ * (RFC 6582 section 3.2 step 2, RFC 6675 section 5 step 4.1).  The first retransmission goes
+ * whatever the pipe holds. */
 static void enter_recovery(struct rs_host *h, struct tcb *t)
 {
     cc_on_congestion(h, t);
@@ -38,6 +42,8 @@ static void leave_recovery(struct rs_host *h, struct tcb *t)
 
 /* ---- NewReno ---- */
 
+/* RFC 6582 section 3.2 step 3 (2): the next hole begins where the ACK ends; cwnd deflates by what
+ * left the network and grows by the segment that goes in its place. */
 static void partial_ack(struct rs_host *h, struct tcb *t, uint32_t acked)
 {
     lose_first(h, t);
@@ -48,6 +54,8 @@ static void partial_ack(struct rs_host *h, struct tcb *t, uint32_t acked)
         t->cwnd = t->smss;
 }
 
+/* RFC 5681 section 3.2: each duplicate means that a segment has left the network, so that from the
+ * third on cwnd is inflated by one each (steps 3 and 4). */
 static void newreno_duplicate(struct rs_host *h, struct tcb *t)
 {
     t->dup_acks++;
@@ -65,6 +73,8 @@ static void newreno_duplicate(struct rs_host *h, struct tcb *t)
 
 /* ---- RACK, RFC 8985 section 6.2 ---- */
 
+/* RFC 8985 section 6.2: RACK_sent_after.  Times are equal for what went out in one burst; then the
+ * higher number was later. */
 static bool sent_after(rs_time a, uint32_t a_end, rs_time b, uint32_t b_end)
 {
     return a > b || (a == b && seq_gt(a_end, b_end));
@@ -91,6 +101,7 @@ static void rack_update(struct rs_host *h, struct tcb *t, const struct delivered
     r->end = d->end;
 }
 
+/* In segments, as RFC 8985 counts against DupThresh; the list knows octets. */
 static unsigned sacked_segments(const struct rs_host *h, const struct tcb *t)
 {
     return (flight_sacked(&h->pool, &t->flight, t->snd_una) + t->smss - 1) / t->smss;
@@ -130,6 +141,9 @@ static rs_time rack_detect(struct rs_host *h, struct tcb *t)
 
 /* ---- RFC 6675 section 4, IsLost ---- */
 
+/* A stretch is lost when DupThresh runs above it are SACKed, or more than DupThresh - 1 segments'
+ * octets.  One walk from the top has both sums at each stretch, where the RFC's definition would
+ * have a walk for each. */
 static void sack_detect(struct rs_host *h, struct tcb *t)
 {
     uint32_t above = 0;
@@ -149,6 +163,8 @@ static void sack_detect(struct rs_host *h, struct tcb *t)
     }
 }
 
+/* What is found lost starts recovery, once for a flight: while SND.UNA has not passed RECOVER the
+ * losses are those of the last event, already paid for. */
 static void detect(struct rs_host *h, struct tcb *t)
 {
     uint32_t left;
@@ -186,6 +202,8 @@ rs_time recovery_probe_timeout_after(const struct tcb *t)
     return t->rtt_valid ? 2 * t->srtt + (single ? max_ack_delay : 2 * RS_MSEC) : RS_SEC;
 }
 
+/* Section 7.2: one probe a tail, and only in the open state: with a loss known, a timeout under way
+ * or an earlier probe unanswered, the timers of those are in charge. */
 bool recovery_may_probe(const struct tcb *t)
 {
     return t->sack_on && t->cfg->rack && !t->in_recovery && !t->tlp_out && t->retransmits == 0 &&
@@ -239,6 +257,8 @@ static bool is_dsack(const struct tcp_opts *o, uint32_t ack)
            seq_le(first->right, second->right);
 }
 
+/* RFC 2018 section 3 lets a peer forget blocks, so that nothing is inferred from their absence; and
+ * a peer may lie, so that nothing outside of what is in flight counts. */
 static void take_blocks(struct rs_host *h, struct tcb *t, const struct tcp_opts *o,
                         struct delivered *d)
 {
@@ -267,6 +287,8 @@ static void rack_adapt(struct tcb *t, bool dsack, const struct delivered *d)
     }
 }
 
+/* The order matters: first what the ACK itself delivers, then whether it ends a recovery (else cwnd
+ * would grow by what it was cut for), then SACK blocks and what they show to be lost. */
 void recovery_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_opts *o, uint32_t old_una,
                      bool duplicate)
 {

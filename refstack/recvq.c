@@ -15,6 +15,8 @@ static struct recvq_blocks *blocks_of(const struct pool *p, const struct recvq *
     return q->blocks == PAGE_NONE ? NULL : pool_page(p, q->blocks);
 }
 
+/* As many blocks as a page holds, and never more than RECVQ_MAX_BLOCKS: the list is walked for each
+ * segment beyond a hole. */
 static uint32_t max_blocks(const struct pool *p)
 {
     const uint32_t fit = (p->octets - (uint32_t)sizeof(struct recvq_blocks)) /
@@ -71,6 +73,8 @@ static void add_block(const struct pool *p, struct recvq_blocks *b, uint32_t lef
     b->block[i] = (struct recvq_block){ .left = left, .right = right, .stamp = ++b->clock };
 }
 
+/* The list exists only while something waits, which is how the rest of TCP knows that there is a
+ * hole (text.c, placed.c): one without blocks is closed at once. */
 static bool open_blocks(struct pool *p, struct recvq *q)
 {
     if (q->blocks != PAGE_NONE)
@@ -130,6 +134,8 @@ undo:
     return false;
 }
 
+/* Blocks touch nothing, so that at most one begins at nxt after text in order has come; several
+ * when that text reaches over them. */
 uint32_t recvq_join(struct pool *p, struct recvq *q)
 {
     struct recvq_blocks *b = blocks_of(p, q);
@@ -185,6 +191,9 @@ uint32_t recvq_read(struct pool *p, struct recvq *q, void *to, uint32_t cap)
     return n;
 }
 
+/* RFC 2018 section 4: the block that the latest segment fell into first, then those reported most
+ * recently, so that each is told of in several ACKs.  The list is in order of numbers, the stamps
+ * say what is recent; selecting costs at most `max` walks. */
 unsigned recvq_sack(const struct pool *p, const struct recvq *q, struct sack_block *to,
                     unsigned max)
 {

@@ -73,6 +73,8 @@ static void leave_listener(struct rs_host *h, struct tcb *t)
         l->listener.accept_tail = t->queue.prev;
 }
 
+/* What a connection shares with others it gives back first: its listener's count, its place in the
+ * demultiplexer, its timers.  Text received stays for a user who holds the handle still. */
 void tcb_closed(struct rs_host *h, struct tcb *t, int error)
 {
     leave_listener(h, t);
@@ -89,6 +91,7 @@ void tcb_closed(struct rs_host *h, struct tcb *t, int error)
         tcb_free(h, t);
 }
 
+/* Only the delayed ACK outlives the change, since the peer's FIN may be waiting for it. */
 void tcb_enter_time_wait(struct rs_host *h, struct tcb *t)
 {
     tcb_set_state(h, t, RS_TIME_WAIT);

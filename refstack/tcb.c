@@ -29,6 +29,8 @@ struct tcb *tcb_of_handle(const struct rs_host *h, int conn)
     return t && t->user ? t : NULL;
 }
 
+/* Keyed, or a peer could choose its ports so that all its connections share a bucket and make each
+ * segment walk it. */
 static uint32_t bucket_of(const struct rs_host *h, const struct rs_endpoint *local,
                           const struct rs_endpoint *remote)
 {
@@ -101,6 +103,8 @@ void tcb_rehash(struct rs_host *h, struct tcb *t, const struct rs_endpoint *loca
     t->hashed = true;
 }
 
+/* TCBs beyond tcb_fresh were never touched: a host for a million connections starts as fast as one
+ * for ten.  Handles count up, so that one that was given back is not soon taken for another's. */
 struct tcb *tcb_new(struct rs_host *h, const struct rs_endpoint *local,
                     const struct rs_endpoint *remote)
 {
@@ -143,6 +147,8 @@ void tcb_free(struct rs_host *h, struct tcb *t)
     h->tcb_free = t->index;
 }
 
+/* First come, first served: rs_output goes on with the first until it has nothing more to send, and
+ * a connection joins at the end. */
 void tcb_ready(struct rs_host *h, struct tcb *t)
 {
     if (t->on_ready)

@@ -4,6 +4,8 @@
  * from the TCB alone (tcb_retime), so that no path can forget to start or stop one. */
 #include "refstack/host.h"
 
+/* Nine timers are cheaper looked through than kept in order, and the wheel is told only when the
+ * earliest changes: most ACKs move a timer that is not. */
 static rs_time earliest(const struct tcb *t)
 {
     rs_time when = RS_NEVER;
@@ -42,6 +44,8 @@ void tcb_disarm_all(struct rs_host *h, struct tcb *t)
     wheel_disarm(&h->wheel, host_wheel_node, h, t->index);
 }
 
+/* A timer that runs is left alone: what restarts one disarms it first (RFC 6298 section 5.3), so
+ * that calling tcb_retime once too often changes nothing. */
 static void start_unless_running(struct rs_host *h, struct tcb *t, enum rs_timer timer, rs_time in)
 {
     if (t->timer[timer] == RS_NEVER)
@@ -65,6 +69,8 @@ static rs_time patience(const struct tcb *t)
     return t->cfg->user_timeout && t->cfg->user_timeout < r2 ? t->cfg->user_timeout : r2;
 }
 
+/* Text or a FIN that waits for window, cwnd or a page.  It counts as unacknowledged for the user
+ * timeout: a peer that never opens its window must not hold the memory for ever. */
 static bool has_unsent(const struct tcb *t)
 {
     const bool fin_unsent = t->closing && !t->fin_sent;
@@ -190,6 +196,7 @@ static void delayed_ack_timeout(struct rs_host *h, struct tcb *t)
     tcb_ready(h, t);
 }
 
+/* TIME-WAIT and an orphan's FIN-WAIT-2 end in silence: nobody is left to tell. */
 static void last_timeout(struct rs_host *h, struct tcb *t)
 {
     tcb_closed(h, t, 0);

@@ -9,6 +9,9 @@ void wheel_init(struct wheel *w, uint64_t now)
         w->used[i] = 0;
 }
 
+/* Digits of six bits: an entry stands on the level of the highest digit in which it differs from
+ * now, in the slot of that digit.  As now moves on, entries come down, each at most once a level: a
+ * timer costs the same however many there are, and however far ahead it lies. */
 static unsigned level_of(uint64_t now, uint64_t when)
 {
     const uint64_t differ = now ^ when;
@@ -84,6 +87,8 @@ static uint64_t slot_start(const struct wheel *w, unsigned level, unsigned slot)
     return above | (uint64_t)slot << shift;
 }
 
+/* The slot's entries are looked through up to a limit.  Beyond it the slot's start is the answer:
+ * early, so that the caller asks once more, but never late and never a walk along a million. */
 uint64_t wheel_next(const struct wheel *w, wheel_node_of *node_of, void *arg)
 {
     unsigned level;
@@ -117,6 +122,8 @@ static void cascade(struct wheel *w, wheel_node_of *node_of, void *arg, unsigned
     }
 }
 
+/* One entry a call, so that what a handler does to others (disarm, arm again) finds the wheel
+ * whole. Those armed for now by a handler are due in the same round. */
 uint32_t wheel_expire(struct wheel *w, wheel_node_of *node_of, void *arg, uint64_t now)
 {
     unsigned level;
