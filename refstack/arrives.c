@@ -29,7 +29,7 @@ static void set_iss(struct tcb *t, uint32_t iss)
 {
     t->iss = t->snd_una = t->snd_nxt = iss;
     t->snd_up = t->push_seq = iss + 1;
-    t->rack.fack = t->rack.round = iss;
+    t->rack.fack = t->rack.round = t->ecn_edge = iss;
 }
 
 /* The TCB that a SYN for a LISTEN makes a connection of: its own, or one for rs_accept. */
