@@ -19,7 +19,8 @@
 /* A case that failed while the machine did not run it for this long may have met timers that fired
  * for that reason alone; it is tried again, at most this often. */
 enum { STALL = 20 * 1000, ATTEMPTS = 3 };
-enum { AGAIN = 3 }; /* exit status of a case's process that asks for another try */
+/* Exit status of a case's process: it asks for another try; it lost memory. */
+enum { AGAIN = 3, LEAKED = 4 };
 enum { LIMIT = 60, SLOW_LIMIT = 180 }; /* seconds */
 
 /* ---- In the process of one case --------------------------------------------------------- */
@@ -59,7 +60,11 @@ bool interop_play(const struct interop_job *job, struct result *r)
     return c->verdict == VERDICT_FAIL && play.stalled > STALL;
 }
 
-static void child(const struct interop_job *job, const char *capture, bool keep_all, int parent)
+/* Of the address sanitizer's runtime: reports memory that nothing points to, and whether there was
+ * any.  Absent from other builds. */
+extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
+
+static void child(const struct interop_job *job, char *capture, bool keep_all, int parent)
 {
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
@@ -80,6 +85,12 @@ static void child(const struct interop_job *job, const char *capture, bool keep_
     if (report_json(r, job->answer) < 0)
         status = 1;
     fflush(job->answer);
+    free(capture);
+    result_free(r);
+    /* The check needs a thread that a process with a namespace of process ids cannot have. */
+    bool checked = !job->tool && job->cast.stack[END_B]->kind != STACK_TRANSLATOR;
+    if (checked && __lsan_do_recoverable_leak_check && __lsan_do_recoverable_leak_check())
+        status = LEAKED;
     _exit(status);
 }
 
@@ -177,7 +188,9 @@ static void collect(struct running *run, struct interop_job *job, int status)
     if (c->verdict == VERDICT_PASS && job->attempts > 1)
         case_verdict(c, VERDICT_PASS, "at attempt %d; before, it failed while the machine did not "
                      "run it for over %d ms", job->attempts, STALL / 1000);
-    if (job->known)
+    if (WIFEXITED(status) && WEXITSTATUS(status) == LEAKED)
+        case_verdict(c, VERDICT_ERROR, "the case's process lost memory: the report is on stderr");
+    else if (job->known)
         interop_known_judge(job->known, c);
     tidy_capture(run, job, c);
     tap_case(&run->tap, c);
