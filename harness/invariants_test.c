@@ -1,0 +1,147 @@
+/* A host that is in order passes; one whose state is bent afterwards, as no call could bend it, is
+ * caught by the rule that was bent.  The only test that writes into a TCB, for that is its subject. */
+#include "harness/invariants.h"
+
+#include <setjmp.h>
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "harness/oracle.h"
+#include "refstack/host.h"
+
+#define NONE N_ORACLES
+enum { BLOCK = 16384 };
+
+static alignas(max_align_t) uint8_t block[BLOCK];
+static struct rs_config cfg;
+static struct rs_host *host;
+static struct tcb *tcb;
+static struct invariants rules;
+static rs_time now;
+static jmp_buf broken;
+static enum oracle which;
+
+static void caught(enum oracle oracle)
+{
+    which = oracle;
+    longjmp(broken, 1);
+}
+
+static void expect(enum oracle want)
+{
+    which = NONE;
+    oracle_handler = caught;
+    if (setjmp(broken) == 0)
+        invariants_check(&rules, host, now);
+    oracle_handler = NULL;
+    assert_string_equal(want < NONE ? oracle_info[want].id : "none",
+                        which < NONE ? oracle_info[which].id : "none");
+}
+
+/* An active OPEN whose SYN is on its way. */
+static int open_one(void **state)
+{
+    const struct rs_endpoint local = { .addr = rs_ip4(192, 0, 2, 1), .port = 4000 };
+    const struct rs_endpoint remote = { .addr = rs_ip4(192, 0, 2, 2), .port = 80 };
+    uint8_t frame[2048];
+
+    (void)state;
+    rs_config_small(&cfg);
+    cfg.addr = local.addr;
+    cfg.prefix_len = 24;
+    now = RS_SEC;
+    host = rs_init(block, sizeof block, &cfg, now);
+    assert_non_null(host);
+    invariants_init(&rules, &cfg);
+    tcb = tcb_of_handle(host, rs_open_active(host, &local, &remote, now));
+    assert_non_null(tcb);
+    while (rs_output(host, frame, sizeof frame, now) > 0)
+        continue;
+    expect(NONE);
+    return 0;
+}
+
+static void a_syn_without_its_timer_is_seen(void **state)
+{
+    (void)state;
+    tcb->timer[RS_TIMER_RETRANSMIT] = RS_NEVER;
+    expect(ORACLE_retransmit_armed);
+}
+
+static void a_timer_too_far_off_is_seen(void **state)
+{
+    (void)state;
+    tcb->timer[RS_TIMER_RETRANSMIT] = now + cfg.tcp.rto_max + 1;
+    expect(ORACLE_timer_bound);
+}
+
+static void snd_una_that_goes_back_is_seen(void **state)
+{
+    (void)state;
+    rules.past[tcb->index].snd_una++; /* an ACK had been seen to move it there */
+    expect(ORACLE_send_una_back);
+}
+
+static void snd_una_beyond_snd_nxt_is_seen(void **state)
+{
+    (void)state;
+    tcb->snd_una = tcb->snd_nxt + 1;
+    expect(ORACLE_send_order);
+}
+
+static void a_page_that_nobody_owns_is_seen(void **state)
+{
+    (void)state;
+    assert_int_not_equal(pool_take(&host->pool), PAGE_NONE);
+    expect(ORACLE_page_leak);
+}
+
+static void a_page_of_two_owners_is_seen(void **state)
+{
+    (void)state;
+    const uint32_t page = pool_take(&host->pool);
+    tcb->sendq.head = tcb->sendq.tail = page;
+    tcb->recvq.chain.head = tcb->recvq.chain.tail = page;
+    expect(ORACLE_page_owned_once);
+}
+
+static void a_connection_that_is_not_found_is_seen(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < cfg.demux_buckets; i++)
+        host->bucket[i] = TCB_NONE;
+    expect(ORACLE_connection_count);
+}
+
+static void a_state_outside_the_diagram_is_seen(void **state)
+{
+    (void)state;
+    tcb->state = RS_N_STATES;
+    expect(ORACLE_state_known);
+}
+
+static void a_connection_is_no_business_of_other_ports(void **state)
+{
+    (void)state;
+    assert_false(invariants_other(host, tcb->index, 4000, 80));
+    assert_true(invariants_other(host, tcb->index, 4000, 81));
+    assert_true(invariants_other(host, tcb->index, 4001, 80));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_syn_without_its_timer_is_seen, open_one),
+        cmocka_unit_test_setup(a_timer_too_far_off_is_seen, open_one),
+        cmocka_unit_test_setup(snd_una_that_goes_back_is_seen, open_one),
+        cmocka_unit_test_setup(snd_una_beyond_snd_nxt_is_seen, open_one),
+        cmocka_unit_test_setup(a_page_that_nobody_owns_is_seen, open_one),
+        cmocka_unit_test_setup(a_page_of_two_owners_is_seen, open_one),
+        cmocka_unit_test_setup(a_connection_that_is_not_found_is_seen, open_one),
+        cmocka_unit_test_setup(a_state_outside_the_diagram_is_seen, open_one),
+        cmocka_unit_test_setup(a_connection_is_no_business_of_other_ports, open_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
