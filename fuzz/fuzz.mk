@@ -1,6 +1,7 @@
 # Fuzz targets: every fuzz/fuzz_*.c becomes a program per engine, from the same source.
 #
-#   build/libfuzzer/T        libFuzzer, ASan, UBSan        build/libfuzzer-plain/T   without sanitizers
+#   build/libfuzzer/T        libFuzzer, ASan, UBSan
+#   build/libfuzzer-plain/T  libFuzzer, without sanitizers
 #   build/aflpp/T            AFL++ persistent mode, ASan, UBSan
 #   build/replay/T           plain main over files and directories, any C compiler, ASan, UBSan
 #   build/*-bugs/T           the same with the planted bugs compiled in (TCPRIG_BUG=name wakes one)
@@ -17,22 +18,23 @@ FUZZ_CC ?= $(CC)
 FUZZ_TARGETS := $(patsubst fuzz/%.c,%,$(wildcard fuzz/fuzz_*.c))
 # What a target links: all of refstack, the fuzz folder's shared parts, and the harness modules
 # that run in process without namespaces or devices.
-FUZZ_HARNESS := $(filter-out %_test.c,$(wildcard $(patsubst %,harness/%.c,oracle guard input_* decode decode_* tracelog* \
-    invariants* arrival egress* vnet fault wireview* script script_lex script_parse* script_print* tracelog)))
+FUZZ_HARNESS := $(filter-out %_test.c,$(wildcard $(patsubst %,harness/%.c,oracle guard input_* \
+    decode decode_* tracelog* invariants* arrival egress* vnet fault wireview* script script_lex \
+    script_parse* script_print* tracelog)))
 FUZZ_LIB_SRC := $(filter-out %_test.c %_main.c fuzz/fuzz_%.c fuzz/mutate_afl.c fuzz/seedgen.c, \
     $(wildcard refstack/*.c fuzz/*.c)) $(FUZZ_HARNESS)
-FUZZ_CFLAGS := -std=gnu11 -g -O2 -I. -MMD -MP -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror \
-    -fno-omit-frame-pointer
+FUZZ_CFLAGS := -std=gnu11 -g -O2 -I. -MMD -MP -Wall -Wextra -Wconversion -Wshadow -pedantic \
+    -Werror -fno-omit-frame-pointer
 FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
-# What only looks (the rules and the decoder) owns no memory that the stack touches.  Under an engine it
-# is built without sanitizers, which would double its cost; the replay programs and the unit tests
-# run the same code with them.
+# What only looks (the rules and the decoder) owns no memory that the stack touches.  Under an
+# engine it is built without sanitizers, which would double its cost; the replay programs and the
+# unit tests run the same code with them.
 FUZZ_LOOKS := $(basename $(filter-out %_test.c,$(wildcard harness/input_*.c harness/invariants*.c \
     harness/egress*.c harness/arrival.c)))
 
-# Only the stack is instrumented for coverage: branches of the checkers, the peer and the decoder are
-# of no interest to an engine and cost it most of its time.
+# Only the stack is instrumented for coverage: branches of the checkers, the peer and the decoder
+# are of no interest to an engine and cost it most of its time.
 # $(call fuzz_variant,name,compiler,its flags for the stack,compiler and flags for the rest,
 #     link flags,main object,flags that the rules add)
 define fuzz_variant
@@ -67,12 +69,13 @@ $(BUILD)/$(1)/harness/script_%.o: harness/script_%.c
 endef
 
 .SECONDARY:
-# Comparisons are not traced: the event mutator has no use for them and they cost a fifth of the time.
+# Comparisons are not traced: the event mutator has no use for them and they cost a fifth of the
+# time.
 FUZZ_LF := -fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp \
     -fsanitize-coverage-ignorelist=fuzz/uncounted.list
 FUZZ_LL := -fsanitize=fuzzer
-# Under an engine speed counts.  Null pointers and overruns of objects are what ASan and the guard page
-# find anyhow; the replay programs, which every committed input goes through, keep every check.
+# Under an engine speed counts.  Null pointers and overruns of objects are what ASan and the guard
+# page find anyhow; the replay programs, which every committed input goes through, keep every check.
 FUZZ_FAST := $(FUZZ_SAN) -fno-sanitize=null,object-size -fno-sanitize-address-use-after-scope \
     -Xclang -mllvm -Xclang -inline-threshold=500
 FUZZ_CS := $(FUZZ_CLANG) $(FUZZ_FAST)
@@ -91,7 +94,8 @@ $(eval $(call fuzz_variant,aflpp-bugs,$(FUZZ_AFL),$(FUZZ_FAST) -DRS_BUGS, \
     $(FUZZ_AS) -DRS_BUGS,$(FUZZ_LL),,$(FUZZ_BARE)))
 $(eval $(call fuzz_variant,replay,$(FUZZ_CC),$(FUZZ_RC),$(FUZZ_CC) $(FUZZ_RC),, \
     $(BUILD)/replay/fuzz/replay_main.o))
-$(eval $(call fuzz_variant,replay-bugs,$(FUZZ_CC),$(FUZZ_RC) -DRS_BUGS,$(FUZZ_CC) $(FUZZ_RC) -DRS_BUGS,, \
+$(eval $(call fuzz_variant,replay-bugs,$(FUZZ_CC),$(FUZZ_RC) -DRS_BUGS,\
+    $(FUZZ_CC) $(FUZZ_RC) -DRS_BUGS,, \
     $(BUILD)/replay-bugs/fuzz/replay_main.o))
 $(eval $(call fuzz_variant,coverage,$(FUZZ_CLANG),$(FUZZ_PROF),$(FUZZ_CLANG) $(FUZZ_PROF),, \
     $(BUILD)/coverage/fuzz/replay_main.o))
@@ -110,7 +114,8 @@ $(BUILD)/replay/seedgen: $(BUILD)/replay/fuzz/seedgen.o $(BUILD)/replay/libfuzz.
 	$(FUZZ_CC) -g $(FUZZ_SAN) -o $@ $^
 .PHONY: seeds
 seeds: $(BUILD)/replay/seedgen
-	@mkdir -p corpus/seeds && rm -rf $(patsubst %,corpus/seeds/%,$(filter-out fuzz_script,$(FUZZ_TARGETS)))
+	@mkdir -p corpus/seeds
+	@rm -rf $(patsubst %,corpus/seeds/%,$(filter-out fuzz_script,$(FUZZ_TARGETS)))
 	@$< corpus/seeds
 
 # ---- make fuzz -----------------------------------------------------------------------------
@@ -136,15 +141,18 @@ fuzz-bad-engine:
 
 fuzz-run-libfuzzer: $(BUILD)/libfuzzer$(if $(BUGS),-bugs)/$(T)
 	@mkdir -p $(FUZZ_WORK) $(FUZZ_FOUND)
-	@TCPRIG_BUG=$(BUGS) $< -max_total_time=$(SECONDS) -max_len=$(MAX_LEN) -timeout=10 -rss_limit_mb=1024 \
+	@TCPRIG_BUG=$(BUGS) $< -max_total_time=$(SECONDS) -max_len=$(MAX_LEN) -timeout=10 \
+	    -rss_limit_mb=1024 \
 	    -artifact_prefix=$(FUZZ_FOUND)/ -print_final_stats=1 \
-	    $(FUZZ_OPTIONS) $(patsubst %,-dict=%,$(wildcard fuzz/$(T).dict)) $(FUZZ_WORK) $(FUZZ_SEEDS) \
+	    $(FUZZ_OPTIONS) $(patsubst %,-dict=%,$(wildcard fuzz/$(T).dict)) \
+	    $(FUZZ_WORK) $(FUZZ_SEEDS) \
 	    || { echo "make fuzz: a finding is in $(FUZZ_FOUND)" >&2; exit 1; }
 
-FUZZ_AFL_ENV = AFL_NO_UI=1 AFL_NO_AFFINITY=1 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 \
-    AFL_BENCH_UNTIL_CRASH=1 TCPRIG_BUG=$(BUGS) \
+FUZZ_AFL_ENV = AFL_NO_UI=1 AFL_NO_AFFINITY=1 AFL_SKIP_CPUFREQ=1 \
+    AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_BENCH_UNTIL_CRASH=1 TCPRIG_BUG=$(BUGS) \
     $(if $(FUZZ_MUTATES),AFL_CUSTOM_MUTATOR_LIBRARY=$(BUILD)/aflpp/mutate-$(T).so)
-fuzz-run-aflpp: $(BUILD)/aflpp$(if $(BUGS),-bugs)/$(T) $(if $(FUZZ_MUTATES),$(BUILD)/aflpp/mutate-$(T).so)
+fuzz-run-aflpp: $(BUILD)/aflpp$(if $(BUGS),-bugs)/$(T) \
+    $(if $(FUZZ_MUTATES),$(BUILD)/aflpp/mutate-$(T).so)
 	@rm -rf $(FUZZ_WORK) && mkdir -p $(FUZZ_WORK)/in $(FUZZ_FOUND)
 	@find $(FUZZ_SEEDS) -type f -exec cp {} $(FUZZ_WORK)/in/ \; 2>/dev/null || true
 	@test -n "$$(ls $(FUZZ_WORK)/in)" || printf 'seed' >$(FUZZ_WORK)/in/seed
@@ -152,8 +160,7 @@ fuzz-run-aflpp: $(BUILD)/aflpp$(if $(BUGS),-bugs)/$(T) $(if $(FUZZ_MUTATES),$(BU
 	    $(patsubst %,-x %,$(wildcard fuzz/$(T).dict)) \
 	    -i $(FUZZ_WORK)/in -o $(FUZZ_WORK)/out -- $< >$(FUZZ_WORK)/log 2>&1 \
 	    || { tail -n 20 $(FUZZ_WORK)/log >&2; exit 2; }
-	@grep -E '^(execs_done|execs_per_sec|corpus_count|saved_crashes|saved_hangs|bitmap_cvg|stability)' \
-	    $(FUZZ_WORK)/out/default/fuzzer_stats
+	@grep -E '^(execs_|corpus_count|saved_|bitmap_cvg|stability)' $(FUZZ_WORK)/out/default/fuzzer_stats
 	@found=$$(find $(FUZZ_WORK)/out/default/crashes $(FUZZ_WORK)/out/default/hangs -name 'id:*'); \
 	if [ -n "$$found" ]; then \
 	    for f in $$found; do cp "$$f" "$(FUZZ_FOUND)/aflpp-$$(cksum <"$$f" | tr ' ' -)"; done; \
@@ -161,8 +168,8 @@ fuzz-run-aflpp: $(BUILD)/aflpp$(if $(BUGS),-bugs)/$(T) $(if $(FUZZ_MUTATES),$(BU
 	fi
 
 # Inputs per CPU-second: in process with the engine's instrumentation, then under the engine.
-$(BUILD)/libfuzzer/bench: $(BUILD)/libfuzzer/fuzz/bench/bench_main.o $(BUILD)/libfuzzer/fuzz/fuzz_conn.o \
-    $(BUILD)/libfuzzer/libfuzz.a
+$(BUILD)/libfuzzer/bench: $(BUILD)/libfuzzer/fuzz/bench/bench_main.o \
+    $(BUILD)/libfuzzer/fuzz/fuzz_conn.o $(BUILD)/libfuzzer/libfuzz.a
 	$(FUZZ_CLANG) -g $(FUZZ_SAN) $(FUZZ_LF) -o $@ $^
 .PHONY: fuzz-bench
 fuzz-bench: $(BUILD)/libfuzzer/bench $(BUILD)/libfuzzer-plain/fuzz_empty \

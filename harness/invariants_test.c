@@ -1,5 +1,5 @@
 /* A host that is in order passes; one whose state is bent afterwards, as no call could bend it, is
- * caught by the rule that was bent.  The only test that writes into a TCB, for that is its subject. */
+ * caught by the rule that was bent.  The only test that writes into a TCB: that is its subject. */
 #include "harness/invariants.h"
 
 #include <setjmp.h>
