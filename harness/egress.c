@@ -82,6 +82,9 @@ static void apply_syn(struct egress *e)
     const struct egress_syn *syn = &e->syn;
 
     e->max_wnd = syn->wnd > e->max_wnd ? syn->wnd : e->max_wnd;
+    /* A SYN without ACK offers its window from SND.UNA on. */
+    if (e->edge_known)
+        e->max_edge = seq_max(e->max_edge, e->snd_una + e->max_wnd);
     e->mss = e->mss > syn->mss ? e->mss : syn->mss;
     if (syn->has_shift) {
         e->peer_has_shift = true;

@@ -109,6 +109,21 @@ static void text_beyond_the_window_is_seen(void **state)
                                      .text = text + 500, .text_len = 502 });
 }
 
+/* The peer's SYN comes after an ACK that the stack refused: what it offers counts all the same. */
+static void the_window_of_a_crossing_syn_counts_after_a_refused_ack(void **state)
+{
+    (void)state;
+    egress_init(&view, &local, &remote, IRS, MTU);
+    out(&view, &(struct tcp_seg){ .seq = ISS, .flags = TCP_SYN, .wnd = 500 });
+    in(&view, &(struct tcp_seg){ .seq = IRS, .ack = ISS, .flags = TCP_ACK, .wnd = 0 });
+    in(&view, &(struct tcp_seg){ .seq = IRS, .flags = TCP_SYN, .wnd = 1000 });
+    out(&view,
+        &(struct tcp_seg){ .seq = ISS, .ack = IRS + 1, .flags = TCP_SYN | TCP_ACK, .wnd = 500 });
+    out(&view, &(struct tcp_seg){ .seq = ISS + 1, .ack = IRS + 1, .flags = TCP_ACK | TCP_FIN,
+                                  .wnd = 500 });
+    assert_int_equal(egress_base(&view, SC_SND_NXT), ISS + 2);
+}
+
 static void octets_that_change_are_seen(void **state)
 {
     (void)state;
@@ -213,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_honest_exchange_breaks_nothing),
         cmocka_unit_test(text_beyond_the_window_is_seen),
+        cmocka_unit_test(the_window_of_a_crossing_syn_counts_after_a_refused_ack),
         cmocka_unit_test(octets_that_change_are_seen),
         cmocka_unit_test(a_window_that_shrinks_is_seen),
         cmocka_unit_test(an_ack_of_what_never_came_is_seen),
