@@ -13,8 +13,8 @@ struct command {
 };
 
 static const struct command commands[] = {
-    { "run", cmd_run, "scripts against a stack, in virtual time" },
-    { "interop", cmd_interop, "refstack against this machine's kernel, case by case" },
+    { "run", cmd_run, "scripts against a stack, and a verdict for each" },
+    { "interop", cmd_interop, "pairs of live stacks, this machine's kernel among them" },
     { "endpoint", cmd_endpoint, "refstack on a tap device, and a command inside its namespace" },
     { "stage0", cmd_stage0, "every state x event x field boundary, judged by RFC 9293's text" },
     { "triage", cmd_triage, "crash inputs to findings, each minimised and bundled" },
