@@ -153,8 +153,8 @@ int endpoint_start(struct endpoint *e, const struct endpoint_config *c, struct n
                        c->device, c->device);
     bool faults = c->rates[0].seed || c->rates[1].seed;
     if (c->host.offload && (faults || c->pcapng || !c->kernel_addr.version))
-        return ns_fail(error, 2, "super-segments go with a device of our own and neither faults nor "
-                       "capture: leave out one or the other");
+        return ns_fail(error, 2, "super-segments go with a device of our own and neither faults "
+                       "nor capture: leave out one or the other");
     struct tapdev_config tap = { .name = c->device, .link = c->host.link, .mtu = c->host.mtu,
                                  .offload = c->host.offload,
                                  .txqueuelen = 5000, .addr = c->kernel_addr,

@@ -1,4 +1,4 @@
-/* Super-segments: what the link is asked to do, text that is not copied, and text read into place. */
+/* Super-segments: what the link is asked to do, text not copied, and text read into place. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
