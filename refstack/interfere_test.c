@@ -20,7 +20,7 @@
 #include "refstack/wire.h"
 
 enum { A, B, C, HOSTS = 2 };
-enum { CONNS = 4, RING = 512, FRAME = 1600, TRACE = 1 << 13, SEEDS = 300 };
+enum { CONNS = 4, RING = 512, FRAME = 1600, TRACE = 1 << 13, SEEDS = 60 };
 enum { PORT = 80, OTHER_PORT = 81 };
 #define LATENCY (5 * RS_MSEC)
 #define RUN (15 * RS_SEC)
