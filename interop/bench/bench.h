@@ -48,8 +48,8 @@ static inline int bench_socket(const char *to)
     return socket(strchr(to, ':') ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }
 
-/* The kernel's own choice may pace (BBR does), and a namespace may not choose another for all of its
- * sockets; for one socket it may.  The name of what the socket uses then. */
+/* The kernel's own choice may pace (BBR does), and a namespace may not choose another for all of
+ * its sockets; for one socket it may.  The name of what the socket uses then. */
 static inline const char *bench_cubic(int fd)
 {
     static char name[16];
