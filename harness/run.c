@@ -123,6 +123,7 @@ void run_advance(struct run *r, uint64_t to, bool stop_at_output)
     while (!r->over) {
         run_pull(r);
         run_retry(r);
+        sut_user_step(&r->user, r->now);
         run_pull(r);
         check_overdue(r);
         if ((stop_at_output && r->sent_at < r->n_sent) || r->now >= r->begun + to)

@@ -3,6 +3,7 @@
 #define HARNESS_RUN_STATE_H
 
 #include "harness/run.h"
+#include "harness/sut_user.h"
 #include "harness/wireview.h"
 
 enum { RUN_CONNS = 32, RUN_FDS = 64, RUN_DATAGRAM = 65536 };
@@ -53,6 +54,7 @@ struct run {
     struct run_sent *sent;
     size_t n_sent, sent_at, sent_cap;
     struct run_pending pending;
+    struct sut_user user; /* its calls, where they are made of sockets */
     bool over; /* a verdict was reached */
     uint8_t buf[RUN_DATAGRAM];
 };
