@@ -7,13 +7,15 @@
 CC := gcc
 SAN :=
 BUGS :=
+COVERAGE :=
 BUILD := build
 # V=1 shows each command.
 Q := $(if $(V),,@)
 SAY := @$(if $(V),:,printf '  %s\n')
 comma := ,
 
-OUT := $(BUILD)/$(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(BUGS),-bugs)
+OUT := $(BUILD)/$(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(BUGS),-bugs)$\
+    $(if $(COVERAGE),-coverage)
 SAN_NAMES := $(subst asan,address,$(subst ubsan,undefined,$(SAN)))
 WARN := -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror
 CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -I. -MMD -MP $(WARN) $(if $(BUGS),-DRS_BUGS) \
@@ -27,7 +29,7 @@ LIB := $(filter-out %_test.c $(PROGRAMS),$(ALL))
 TESTS := $(patsubst %.c,$(OUT)/%,$(filter %_test.c,$(ALL)))
 BENCHES := $(patsubst %.c,$(OUT)/%,$(wildcard $(addsuffix /bench/*.c,refstack harness interop)))
 
-.PHONY: all tests run check unit scripts interop triage bench lint help clean
+.PHONY: all tests run check unit scripts interop triage bench coverage lint help clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -49,7 +51,17 @@ $(OUT)/%.o: %.c Makefile
 	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 
 # What bounds a transfer: here gcc has to vectorise the inner loop, as clang does at -O2.
-$(OUT)/refstack/checksum.o: CFLAGS += $(if $(SAN),,-O3)
+$(OUT)/refstack/checksum.o: CFLAGS += $(if $(SAN)$(COVERAGE),,-O3)
+
+# What `make coverage` counts.  Without optimisation a line's count is that line's own.
+ifneq ($(COVERAGE),)
+$(OUT)/refstack/%.o: CFLAGS += -O0 --coverage
+LDLIBS += --coverage
+endif
+COVERED := $(patsubst %.c,$(OUT)/%,$(wildcard refstack/*_test.c harness/sut_refstack*_test.c)) \
+    $(OUT)/tcprig
+.PHONY: coverage-programs
+coverage-programs: $(COVERED)
 
 tests: $(TESTS) $(OUT)/tcprig
 
@@ -93,6 +105,9 @@ triage: $(OUT)/tcprig fuzz-replay$(if $(BUGS),-bugs) ## group, minimise and expl
 
 bench: all $(BENCHES) ## the benchmarks, each beside its peer or ceiling
 	@.ci/bench $(BENCHES) $(wildcard */bench/*.sh)
+
+coverage: ## what of refstack/ tests, scripts and corpus reach, and what not
+	@.ci/coverage
 
 lint: ## layers, sequence comparisons, sizes, purity of refstack
 	@.ci/lint

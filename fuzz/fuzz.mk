@@ -81,7 +81,6 @@ FUZZ_FAST := $(FUZZ_SAN) -fno-sanitize=null,object-size -fno-sanitize-address-us
 FUZZ_CS := $(FUZZ_CLANG) $(FUZZ_FAST)
 # gcc warns of conversions that only the sanitizers' own code makes; the ordinary build checks them.
 FUZZ_RC := $(FUZZ_SAN) -Wno-conversion -Wno-sign-conversion
-FUZZ_PROF := -fprofile-instr-generate -fcoverage-mapping
 FUZZ_BARE := -fno-sanitize=all
 FUZZ_AS := $(FUZZ_CS) -D__AFL_COMPILER
 $(eval $(call fuzz_variant,libfuzzer,$(FUZZ_CLANG),$(FUZZ_FAST) $(FUZZ_LF),$(FUZZ_CS),$(FUZZ_LL), \
@@ -97,8 +96,6 @@ $(eval $(call fuzz_variant,replay,$(FUZZ_CC),$(FUZZ_RC),$(FUZZ_CC) $(FUZZ_RC),, 
 $(eval $(call fuzz_variant,replay-bugs,$(FUZZ_CC),$(FUZZ_RC) -DRS_BUGS,\
     $(FUZZ_CC) $(FUZZ_RC) -DRS_BUGS,, \
     $(BUILD)/replay-bugs/fuzz/replay_main.o))
-$(eval $(call fuzz_variant,coverage,$(FUZZ_CLANG),$(FUZZ_PROF),$(FUZZ_CLANG) $(FUZZ_PROF),, \
-    $(BUILD)/coverage/fuzz/replay_main.o))
 
 # AFL++ loads its mutator; it is built without instrumentation from the source that libFuzzer links.
 FUZZ_MUTATE_SRC := fuzz/mutate_afl.c fuzz/mutate.c fuzz/mutate_event.c \
@@ -178,6 +175,14 @@ fuzz-bench: $(BUILD)/libfuzzer/bench $(BUILD)/libfuzzer-plain/fuzz_empty \
     $(BUILD)/aflpp/fuzz_conn $(BUILD)/aflpp/fuzz_pair \
     $(BUILD)/aflpp/mutate-fuzz_conn.so $(BUILD)/aflpp/mutate-fuzz_pair.so
 	@fuzz/bench/run.sh $(BUILD)
+
+# Replay programs of the Makefile's own objects, for `make coverage`.
+ifneq ($(COVERAGE),)
+$(OUT)/replay/%: $(OUT)/fuzz/%.o $(OUT)/fuzz/replay_main.o $(OUT)/libtcprig.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+coverage-programs: $(FUZZ_TARGETS:%=$(OUT)/replay/%)
+endif
 
 # Every committed input through the replay programs: seeds and what was once found.
 fuzz-check: fuzz-replay
