@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { COLUMNS = 6 };
+enum { COLUMNS = 7, MAY_BE_EMPTY = 3 }; /* from that column on */
 
 static void *grown(void *p, size_t n, size_t size)
 {
@@ -126,19 +126,21 @@ static size_t cut(char *line, char *column[COLUMNS])
 
 static void read_row(struct ledger *l, size_t file, unsigned line, char *text)
 {
-    static const char *const name[] = { "id", "section", "rule", "tests", "bugs", "deviation" };
+    static const char *const name[] = { "id", "section", "rule", "code", "tests", "bugs",
+                                        "deviation" };
     char *column[COLUMNS];
     const size_t n = cut(text, column);
     if (n != COLUMNS) {
-        ledger_problem(l, NULL, "%s:%u: %s%zu columns where there are to be six: id, section, "
-                       "rule, tests, bugs, deviation, with - for none", l->files.item[file], line,
-                       n > COLUMNS ? "more than " : "", n > COLUMNS ? (size_t)COLUMNS : n);
+        ledger_problem(l, NULL, "%s:%u: %s%zu columns where there are to be seven: id, "
+                       "section, rule, code, tests, bugs, deviation, with - for none",
+                       l->files.item[file], line, n > COLUMNS ? "more than " : "",
+                       n > COLUMNS ? (size_t)COLUMNS : n);
         return;
     }
     for (size_t i = 0; i < COLUMNS; i++) {
-        if (!*column[i] || (i < 3 && !strcmp(column[i], "-"))) {
+        if (!*column[i] || (i < MAY_BE_EMPTY && !strcmp(column[i], "-"))) {
             ledger_problem(l, NULL, "%s:%u: column %zu, the %s, is empty%s", l->files.item[file],
-                           line, i + 1, name[i], i < 3 ? "" : "; write - for none");
+                           line, i + 1, name[i], i < MAY_BE_EMPTY ? "" : "; write - for none");
             return;
         }
     }
@@ -152,9 +154,10 @@ static void read_row(struct ledger *l, size_t file, unsigned line, char *text)
     struct ledger_row *row = &l->row[l->n++];
     *row = (struct ledger_row){ .id = copy(column[0]), .section = copy(column[1]),
                                 .rule = copy(column[2]), .file = file, .line = line };
-    row->deviation = strcmp(column[5], "-") ? copy(column[5]) : NULL;
-    split(&row->tests, column[3]);
-    split(&row->bugs, column[4]);
+    row->deviation = strcmp(column[6], "-") ? copy(column[6]) : NULL;
+    split(&row->code, column[3]);
+    split(&row->tests, column[4]);
+    split(&row->bugs, column[5]);
 }
 
 static void read_file(struct ledger *l, const char *path)
@@ -233,6 +236,19 @@ static void read_tags(struct ledger *l, const char *path)
     free(text);
 }
 
+/* The class is the word before the bracket that ends the entry: `"...", semantic)`. */
+static void read_class(struct ledger *l, const char *entry)
+{
+    static const char *const name[LEDGER_CLASSES] = LEDGER_CLASS_NAMES;
+    const char *quote = strchr(entry, '"');
+    const char *end = quote ? strchr(quote + 1, '"') : NULL;
+    for (size_t c = 0; end && c < LEDGER_CLASSES; c++) {
+        const char *word = end + 1 + strspn(end + 1, ", \\\n");
+        const size_t n = strlen(name[c]);
+        l->of_class[c] += !strncmp(word, name[c], n) && word[n] == ')';
+    }
+}
+
 /* "X(FIN_NOT_COUNTED, ..." is "fin-not-counted". */
 static void read_bugs(struct ledger *l)
 {
@@ -249,8 +265,10 @@ static void read_bugs(struct ledger *l)
                                               isdigit((unsigned char)*at) || *at == '_'); at++)
             name[n++] = *at == '_' ? '-' : (char)tolower((unsigned char)*at);
         name[n] = '\0';
-        if (n && *at == ',')
+        if (n && *at == ',') {
             ledger_list_add(&l->bugs, name);
+            read_class(l, at);
+        }
     }
     free(text);
 }
@@ -302,6 +320,7 @@ void ledger_free(struct ledger *l)
         free(row->section);
         free(row->rule);
         free(row->deviation);
+        free_list(&row->code);
         free_list(&row->tests);
         free_list(&row->bugs);
     }

@@ -1,9 +1,13 @@
-/* The ledger: every requirement, the tests that show it, and the planted bugs those tests kill.
+/* The ledger: every requirement, the code that keeps it, the tests that show it, and the planted
+ * bugs those tests kill.
  *
  * corpus/requirements/ holds .tsv files of one row a line; columns are separated by tabs, items of
  * a list by blanks, and an empty column is "-":
  *
- *     id  section  rule  tests  bugs  deviation
+ *     id  section  rule  code  tests  bugs  deviation
+ *
+ * The code is where the rule lives, as FILE:FUNCTION below refstack/; one of these files cites the
+ * ids that RFC 9293 gives its requirements, so that a search for an id leads there too.
  *
  * A test is named by where it is:
  *
@@ -31,7 +35,7 @@ struct ledger_list {
 
 struct ledger_row {
     char *id, *section, *rule, *deviation; /* deviation: NULL when there is none */
-    struct ledger_list tests, bugs;
+    struct ledger_list code, tests, bugs;
     size_t file; /* which of the ledger's files, and its line there */
     unsigned line;
 };
@@ -40,12 +44,17 @@ struct ledger_tag {
     char *id, *script;
 };
 
+/* What a planted bug breaks: refstack/bugs.h gives each its class, in these words. */
+#define LEDGER_CLASS_NAMES { "semantic", "liveness", "memory", "resource", "leak" }
+enum { LEDGER_CLASSES = 5 };
+
 struct ledger {
     const char *root; /* of the project */
     struct ledger_row *row;
     size_t n;
     struct ledger_list files;
     struct ledger_list bugs; /* all that are planted, as "fin-not-counted" */
+    size_t of_class[LEDGER_CLASSES]; /* how many of them */
     struct ledger_tag *tag;  /* what the scripts say, in the order of their paths */
     size_t n_tags;
     FILE *err; /* where problems are told, one a line */
@@ -72,6 +81,7 @@ void ledger_check(struct ledger *);
 
 struct ledger_coverage {
     size_t rows, tested, deviating; /* deviating: without a test */
+    size_t located;                 /* whose code is named */
     size_t scripts, units, others;  /* different ones that are named */
     size_t bugs, killed;            /* planted, and named by a row */
 };
@@ -80,6 +90,8 @@ void ledger_summary(const struct ledger *, FILE *);
 void ledger_markdown(const struct ledger *, FILE *);
 /* 0, or -1 after one sentence on stderr. */
 int ledger_json(const struct ledger *, const char *path);
+/* Everything about one row, a line for each of its columns; -1 when there is no such id. */
+int ledger_row_show(const struct ledger *, const char *id, FILE *);
 /* A line for each row and bug: id, bug, and the row's tests, separated by tabs. */
 void ledger_kills(const struct ledger *, FILE *);
 

@@ -67,12 +67,91 @@ static void check_test(struct ledger *l, const struct ledger_row *row, const cha
     }
 }
 
+/* Past the bracket that closes the one at `open`, or NULL. */
+static const char *past_bracket(const char *open)
+{
+    int depth = 0;
+    for (const char *at = open; *at; at++) {
+        depth += (*at == '(') - (*at == ')');
+        if (depth == 0)
+            return at + 1;
+    }
+    return NULL;
+}
+
+/* Whether the file defines the function: its name stands in a line that is not indented, before
+ * brackets that a brace follows. */
+static bool defines(const char *text, const char *name)
+{
+    const size_t n = strlen(name);
+    const char *start = text; /* of the line */
+    for (const char *at = text; *at; at++) {
+        if (*at == '\n')
+            start = at + 1;
+        if (*at != '(' || (size_t)(at - start) < n + 1 || strncmp(at - n, name, n) != 0 ||
+            !strchr(" *", at[-1 - (long)n]) || strchr(" \t/*#", *start))
+            continue;
+        const char *end = past_bracket(at);
+        if (end && end[strspn(end, " \n")] == '{')
+            return true;
+    }
+    return false;
+}
+
+/* Whether the text has the id, and not as the beginning of a longer one. */
+static bool cites(const char *text, const char *id)
+{
+    const size_t n = strlen(id);
+    for (const char *at = text; (at = strstr(at, id)); at++)
+        if (!strchr("0123456789", at[n]) || !at[n])
+            return true;
+    return false;
+}
+
+static bool has_label(const char *id)
+{
+    return strncmp(id, "MUST-", 5) == 0 || strncmp(id, "SHLD-", 5) == 0 ||
+           strncmp(id, "MAY-", 4) == 0 || strncmp(id, "REC-", 4) == 0;
+}
+
+/* FILE:FUNCTION is there; true when the file cites the row's id besides. */
+static bool check_place(struct ledger *l, const struct ledger_row *row, const char *place)
+{
+    const char *colon = strchr(place, ':');
+    char file[512];
+    if (!colon) {
+        ledger_problem(l, row, "the code %s is not FILE:FUNCTION below refstack/", place);
+        return false;
+    }
+    snprintf(file, sizeof file, "refstack/%.*s", (int)(colon - place), place);
+    char *text = ledger_slurp(l, file);
+    if (!text)
+        ledger_problem(l, row, "there is no %s, named by the code %s", file, place);
+    else if (!defines(text, colon + 1))
+        ledger_problem(l, row, "%s defines no function %s", file, colon + 1);
+    const bool cited = text && cites(text, row->id);
+    free(text);
+    return cited;
+}
+
+static void check_code(struct ledger *l, const struct ledger_row *row)
+{
+    bool cited = row->code.n == 0;
+    if (!row->code.n && !row->deviation)
+        ledger_problem(l, row, "neither code that keeps it nor a reason why there is none");
+    for (size_t i = 0; i < row->code.n; i++)
+        cited = check_place(l, row, row->code.item[i]) || cited;
+    if (has_label(row->id) && !cited)
+        ledger_problem(l, row, "no file of its code cites it in a comment");
+}
+
 static void check_row(struct ledger *l, const struct ledger_row *row)
 {
     if (!row->tests.n && !row->deviation)
         ledger_problem(l, row, "neither a test nor a reason why there is none");
     if (row->bugs.n && !row->tests.n)
         ledger_problem(l, row, "a planted bug is named, but no test that would kill it");
+    check_code(l, row);
     for (size_t i = 0; i < row->tests.n; i++)
         check_test(l, row, row->tests.item[i]);
     for (size_t i = 0; i < row->bugs.n; i++)

@@ -57,6 +57,7 @@ struct ledger_coverage ledger_coverage(const struct ledger *l)
                                  .units = count_tests(l, KIND_UNIT),
                                  .others = count_tests(l, KIND_OTHER) };
     for (size_t i = 0; i < l->n; i++) {
+        c.located += l->row[i].code.n > 0;
         c.tested += l->row[i].tests.n > 0;
         c.deviating += !l->row[i].tests.n && l->row[i].deviation;
     }
@@ -72,8 +73,9 @@ struct ledger_coverage ledger_coverage(const struct ledger *l)
 void ledger_summary(const struct ledger *l, FILE *out)
 {
     const struct ledger_coverage c = ledger_coverage(l);
-    fprintf(out, "ledger: %zu requirements: %zu with tests, %zu without for a stated reason, %zu "
-            "without either\n", c.rows, c.tested, c.deviating, c.rows - c.tested - c.deviating);
+    fprintf(out, "ledger: %zu requirements: %zu with code, %zu with tests, %zu without tests for a "
+            "stated reason, %zu without either\n", c.rows, c.located, c.tested, c.deviating,
+            c.rows - c.tested - c.deviating);
     fprintf(out, "ledger: %zu scripts, %zu unit tests, %zu oracles and others are named; %zu of "
             "%zu planted bugs\n", c.scripts, c.units, c.others, c.killed, c.bugs);
 }
@@ -91,33 +93,63 @@ enum { N_GROUPS = sizeof groups / sizeof *groups };
 
 static void put_group(const struct ledger *l, size_t g, FILE *out)
 {
-    size_t rows = 0, tested = 0, killing = 0, reasoned = 0;
+    size_t rows = 0, located = 0, tested = 0, killing = 0, reasoned = 0;
     for (size_t i = 0; i < l->n; i++) {
         const struct ledger_row *row = &l->row[i];
         if (strncmp(row->id, groups[g].prefix, strlen(groups[g].prefix)) != 0)
             continue;
         rows++;
+        located += row->code.n > 0;
         tested += row->tests.n > 0;
         killing += row->bugs.n > 0;
         reasoned += !row->tests.n && row->deviation;
     }
-    fprintf(out, "| %s | %zu | %zu | %zu | %zu |\n", groups[g].name, rows, tested, killing,
-            reasoned);
+    fprintf(out, "| %s | %zu | %zu | %zu | %zu | %zu |\n", groups[g].name, rows, located, tested,
+            killing, reasoned);
 }
+
+enum { LEAK = LEDGER_CLASSES - 1 };
 
 void ledger_markdown(const struct ledger *l, FILE *out)
 {
     const struct ledger_coverage c = ledger_coverage(l);
-    fputs("| requirements | all | with tests | whose tests kill a planted bug | no test |\n"
-          "|---|---|---|---|---|\n", out);
+    static const char *const class[LEDGER_CLASSES] = LEDGER_CLASS_NAMES;
+    fputs("| requirements | all | whose code is named | with tests | whose tests kill a planted "
+          "bug | no test |\n|---|---|---|---|---|---|\n", out);
     for (size_t g = 0; g < N_GROUPS; g++)
         put_group(l, g, out);
     fprintf(out, "\nOf %zu planted bugs %zu are killed by tests of the rows that name them "
-            "(`.ci/kill --ledger`).\nNot done, or nothing to show:\n\n", c.bugs, c.killed);
+            "(`.ci/kill --ledger`):\n", c.bugs, c.killed);
+    for (size_t k = 0; k < LEDGER_CLASSES; k++)
+        fprintf(out, "%zu %s%s", l->of_class[k], k == LEAK ? "information leak" : class[k],
+                k + 1 < LEDGER_CLASSES ? ", " : ".\n");
+    fputs("Not done, or nothing to show:\n\n", out);
     for (size_t i = 0; i < l->n; i++)
         if (!l->row[i].tests.n && l->row[i].deviation)
             fprintf(out, "- %s (%s): %s %s\n", l->row[i].id, l->row[i].section, l->row[i].rule,
                     l->row[i].deviation);
+}
+
+/* ---- One row ---------------------------------------------------------------------------- */
+
+static void put_items(FILE *out, const char *name, const struct ledger_list *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        fprintf(out, "%-10s %s\n", i ? "" : name, l->item[i]);
+}
+
+int ledger_row_show(const struct ledger *l, const char *id, FILE *out)
+{
+    const struct ledger_row *row = ledger_find(l, id);
+    if (!row)
+        return -1;
+    fprintf(out, "%-10s %s (%s)\n", row->id, row->rule, row->section);
+    put_items(out, "code", &row->code);
+    put_items(out, "tests", &row->tests);
+    put_items(out, "bugs", &row->bugs);
+    if (row->deviation)
+        fprintf(out, "%-10s %s\n", "deviation", row->deviation);
+    return 0;
 }
 
 /* ---- For programs ----------------------------------------------------------------------- */
@@ -142,6 +174,7 @@ int ledger_json(const struct ledger *l, const char *path)
     for (size_t i = 0; i < l->n; i++) {
         const struct ledger_row *row = &l->row[i];
         struct result_requirement *q = result_requirement(r, row->id, row->section, row->rule);
+        q->code = joined(&row->code);
         q->tests = joined(&row->tests);
         q->bugs = joined(&row->bugs);
         q->deviation = row->deviation ? result_text("%s", row->deviation) : NULL;

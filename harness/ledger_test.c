@@ -48,20 +48,21 @@ static void finds(const char *text, const char *complaint)
 static void a_line_of_another_shape_is_refused_with_its_place(void **unused)
 {
     (void)unused;
-    assert_int_equal(complaints("# comment\n\nMUST-1\t3.1\trule\tstage0\t-\n", false), 1);
-    assert_non_null(strstr(said, ":3: 5 columns where there are to be six"));
-    assert_int_equal(complaints("MUST-1\t3.1\trule\tstage0\t-\t-\tmore\n", false), 1);
-    assert_non_null(strstr(said, ":1: more than 6 columns"));
-    assert_int_equal(complaints("MUST-1\t3.1\t\tstage0\t-\t-\n", false), 1);
+    assert_int_equal(complaints("# comment\n\nMUST-1\t3.1\trule\t-\tstage0\t-\n", false), 1);
+    assert_non_null(strstr(said, ":3: 6 columns where there are to be seven"));
+    assert_int_equal(complaints("MUST-1\t3.1\trule\t-\tstage0\t-\t-\tmore\n", false), 1);
+    assert_non_null(strstr(said, ":1: more than 7 columns"));
+    assert_int_equal(complaints("MUST-1\t3.1\t\t-\tstage0\t-\t-\n", false), 1);
     assert_non_null(strstr(said, ":1: column 3, the rule, is empty"));
-    assert_int_equal(complaints("MUST-1\t3.1\trule\tstage0\t\t-\n", false), 1);
+    assert_int_equal(complaints("MUST-1\t3.1\trule\t-\tstage0\t\t-\n", false), 1);
     assert_non_null(strstr(said, "write - for none"));
 }
 
 static void an_id_has_one_row(void **unused)
 {
     (void)unused;
-    assert_int_equal(complaints("U-01\t1\ta\tstage0\t-\t-\nU-01\t1\tb\tstage0\t-\t-\n", false), 1);
+    assert_int_equal(complaints("U-01\t1\ta\t-\tstage0\t-\t-\n"
+                                "U-01\t1\tb\t-\tstage0\t-\t-\n", false), 1);
     assert_non_null(strstr(said, ":2: U-01 has a row already"));
 }
 
@@ -75,26 +76,43 @@ static void nothing_to_read_is_a_sentence(void **unused)
 static void what_is_named_and_not_there_is_found(void **unused)
 {
     (void)unused;
-    finds("MUST-1\t3.1\tr\trfc9293-3.5/no-such\t-\t-\n",
+    finds("MUST-1\t3.1\tr\t-\trfc9293-3.5/no-such\t-\t-\n",
           ":1: MUST-1: there is no script corpus/scripts/rfc9293-3.5/no-such.pkt");
-    finds("MUST-1\t3.1\tr\tharness/no_test:x\t-\t-\n", "there is no harness/no_test.c");
-    finds("MUST-1\t3.1\tr\tharness/ledger_test:an_id\t-\t-\n",
+    finds("MUST-1\t3.1\tr\t-\tharness/no_test:x\t-\t-\n", "there is no harness/no_test.c");
+    finds("MUST-1\t3.1\tr\t-\tharness/ledger_test:an_id\t-\t-\n",
           "harness/ledger_test.c runs no test an_id");
-    finds("MUST-1\t3.1\tr\toracle:no_such\t-\t-\n", "there is no oracle no_such");
-    finds("MUST-1\t3.1\tr\tfuzz:fuzz_none\t-\t-\n", "there is no fuzz target");
-    finds("MUST-1\t3.1\tr\tstage0\tno-such\t-\n", "there is no planted bug no-such");
-    finds("OWN-99\t3.1\tr\t-\tpaws-off\tnone\n", "no test that would kill it");
+    finds("MUST-1\t3.1\tr\t-\toracle:no_such\t-\t-\n", "there is no oracle no_such");
+    finds("MUST-1\t3.1\tr\t-\tfuzz:fuzz_none\t-\t-\n", "there is no fuzz target");
+    finds("MUST-1\t3.1\tr\t-\tstage0\tno-such\t-\n", "there is no planted bug no-such");
+    finds("OWN-99\t3.1\tr\t-\t-\tpaws-off\tnone\n", "no test that would kill it");
+}
+
+static void the_code_named_is_a_function_of_that_file_which_cites_the_label(void **unused)
+{
+    (void)unused;
+    finds("MUST-3\t3.1\tr\ttcp_input\tstage0\t-\t-\n",
+          ":1: MUST-3: the code tcp_input is not FILE:FUNCTION below refstack/");
+    finds("MUST-3\t3.1\tr\tno_such.c:f\tstage0\t-\t-\n", "there is no refstack/no_such.c");
+    /* Called there, declared elsewhere, a part of a name: none of these is a definition. */
+    finds("MUST-3\t3.1\tr\tarrives.c:tcb_closed\tstage0\t-\t-\n",
+          "refstack/arrives.c defines no function tcb_closed");
+    finds("MUST-3\t3.1\tr\ttcb.h:tcp_input\tstage0\t-\t-\n", "defines no function tcp_input");
+    finds("MUST-3\t3.1\tr\tarrives.c:input\tstage0\t-\t-\n", "defines no function input");
+    finds("MUST-99\t3.1\tr\tarrives.c:tcp_input\tstage0\t-\t-\n", "no file of its code cites it");
+    finds("OWN-99\t3.1\tr\t-\tstage0\t-\t-\n", "neither code that keeps it nor a reason");
+    finds("MUST-3\t3.1\tr\tarrives.c:tcp_input\tstage0\t-\t-\n", "MUST-2 has no row");
+    assert_null(strstr(said, "MUST-3: "));
 }
 
 static void what_is_not_there_to_be_found_is_missed(void **unused)
 {
     (void)unused;
-    finds("MUST-1\t3.1\tr\tstage0\t-\t-\n", "requirement MUST-2 has no row");
-    finds("MUST-1\t3.1\tr\tstage0\t-\t-\n", "requirement U-60 has no row");
-    finds("MUST-1\t3.1\tr\tstage0\t-\t-\n", "no row's tests are said to kill paws-off");
-    finds("MUST-1\t3.1\tr\tstage0\t-\t-\n", "has no row in the ledger"); /* a script's tag */
-    finds("OWN-99\t3.1\tr\t-\t-\t-\n", "neither a test nor a reason");
-    finds("OWN-99\t3.1\tr\ttagged\t-\t-\n", "no script has the tag OWN-99");
+    finds("MUST-1\t3.1\tr\t-\tstage0\t-\t-\n", "requirement MUST-2 has no row");
+    finds("MUST-1\t3.1\tr\t-\tstage0\t-\t-\n", "requirement U-60 has no row");
+    finds("MUST-1\t3.1\tr\t-\tstage0\t-\t-\n", "no row's tests are said to kill paws-off");
+    finds("MUST-1\t3.1\tr\t-\tstage0\t-\t-\n", "has no row in the ledger"); /* a script's tag */
+    finds("OWN-99\t3.1\tr\t-\t-\t-\t-\n", "neither a test nor a reason");
+    finds("OWN-99\t3.1\tr\t-\ttagged\t-\t-\n", "no script has the tag OWN-99");
 }
 
 static void the_projects_own_names_only_what_is_there(void **unused)
@@ -108,6 +126,10 @@ static void the_projects_own_names_only_what_is_there(void **unused)
     const struct ledger_coverage c = ledger_coverage(&l);
     assert_int_equal(c.rows, c.tested + c.deviating);
     assert_int_equal(c.killed, c.bugs);
+    size_t classed = 0;
+    for (size_t k = 0; k < LEDGER_CLASSES; k++)
+        classed += l.of_class[k];
+    assert_int_equal(classed, c.bugs);
     assert_true(c.bugs >= 60);
     ledger_free(&l);
 }
@@ -119,6 +141,7 @@ int main(void)
         cmocka_unit_test(an_id_has_one_row),
         cmocka_unit_test(nothing_to_read_is_a_sentence),
         cmocka_unit_test(what_is_named_and_not_there_is_found),
+        cmocka_unit_test(the_code_named_is_a_function_of_that_file_which_cites_the_label),
         cmocka_unit_test(what_is_not_there_to_be_found_is_missed),
         cmocka_unit_test(the_projects_own_names_only_what_is_there),
     };

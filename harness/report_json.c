@@ -141,6 +141,7 @@ static json_t *requirement_to_json(const struct result_requirement *q)
     put(o, "id", q->id);
     put(o, "section", q->section);
     put(o, "rule", q->rule);
+    put(o, "code", q->code);
     put(o, "tests", q->tests);
     put(o, "bugs", q->bugs);
     put(o, "deviation", q->deviation);

@@ -243,6 +243,7 @@ static void read_requirement(struct reader *in, struct result *r, const json_t *
     if (in->bad)
         return;
     struct result_requirement *q = result_requirement(r, id, section, rule);
+    q->code = copy_of(in, o, "code");
     q->tests = copy_of(in, o, "tests");
     q->bugs = copy_of(in, o, "bugs");
     q->deviation = copy_of(in, o, "deviation");

@@ -100,9 +100,24 @@ static void put_tests(FILE *out, const char *tests, bool cases)
     }
 }
 
-/* What the ledger says besides: the bugs that the tests kill, the other tests, the deviation. */
+/* One item a line, and as code, which a reader copies to search for. */
+static void put_code(FILE *out, const char *code)
+{
+    while (code && *code) {
+        const size_t n = strcspn(code, " ");
+        fputs("<code>", out);
+        xml_textf(out, "%.*s", (int)n, code);
+        fputs("</code><br>", out);
+        code += n + strspn(code + n, " ");
+    }
+}
+
+/* What the ledger says besides: where the code is, the bugs that the tests kill, the other tests,
+ * the deviation. */
 static void put_ledger(FILE *out, const struct result_requirement *q, bool cases)
 {
+    fputs("</td><td class=\"name\">", out);
+    put_code(out, q ? q->code : NULL);
     fputs("</td><td class=\"name\">", out);
     xml_text(out, q ? q->bugs : NULL);
     fputs("</td><td class=\"name\">", out);
@@ -151,8 +166,8 @@ static void put_head(FILE *out, bool ledger)
           "placeholder=\"Filter by id\" aria-label=\"Filter by id\"><label><input "
           "type=\"checkbox\"> only what failed</label></div>\n"
           "<div class=\"scroll\"><table class=\"wide\"><thead><tr><th>requirement</th>", out);
-    fputs(ledger ? "<th>rule</th><th>verdict</th><th>cases</th><th>planted bugs killed</th>"
-                   "<th>tests, deviation</th>"
+    fputs(ledger ? "<th>rule</th><th>verdict</th><th>cases</th><th>code</th>"
+                   "<th>planted bugs killed</th><th>tests, deviation</th>"
                  : "<th>verdict</th><th>cases</th>", out);
     fputs("</tr></thead><tbody>\n", out);
 }

@@ -117,6 +117,7 @@ static void a_ledger_among_the_results_gives_its_rows(void **state)
     char err[200] = "";
     struct result *r = sample();
     struct result_requirement *q = result_requirement(r, "OWN-3", "refstack.h", "copied < whole");
+    q->code = result_text("pool.c:chain_get pool.c:chain_put");
     q->tests = result_text("stage0");
     q->bugs = result_text("paws-off");
     result_requirement(r, "MUST-51", "3.9.2.1", "a route")->deviation = result_text("declared");
@@ -125,6 +126,7 @@ static void a_ledger_among_the_results_gives_its_rows(void **state)
     assert_string_equal(err, "");
     char *page = written(back, report_html);
     assert_non_null(strstr(page, "<code>OWN-3</code></td><td>copied &lt; whole (refstack.h)"));
+    assert_non_null(strstr(page, "<code>pool.c:chain_get</code><br><code>pool.c:chain_put</code>"));
     assert_non_null(strstr(page, "<td class=\"name\">paws-off</td><td class=\"name\">stage0<br>"));
     assert_non_null(strstr(page, "declared</span>"));
     free(json);

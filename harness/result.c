@@ -318,7 +318,7 @@ static void free_finding(struct result_finding *f)
 
 static void free_requirement(struct result_requirement *q)
 {
-    char *own[] = { q->id, q->section, q->rule, q->tests, q->bugs, q->deviation };
+    char *own[] = { q->id, q->section, q->rule, q->code, q->tests, q->bugs, q->deviation };
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         free(own[i]);
 }

@@ -141,6 +141,7 @@ struct result_finding {
 /* A requirement of the ledger (ledger.h); lists are words between blanks. */
 struct result_requirement {
     char *id, *section, *rule;
+    char *code;      /* where it is kept, FILE:FUNCTION below refstack/; or NULL */
     char *tests;     /* or NULL */
     char *bugs;      /* planted ones that the tests kill; or NULL */
     char *deviation; /* why it is not kept, or shows nothing; or NULL */

@@ -217,7 +217,7 @@ static enum rs_reason syn_acknowledged(struct rs_host *h, struct tcb *t, const s
     return take_text_and_fin(h, t, &rest);
 }
 
-/* Section 3.10.7.3, SYN-SENT. */
+/* Section 3.10.7.3, SYN-SENT.  MUST-12: a refusal is told as RS_EREFUSED. */
 static enum rs_reason arrives_syn_sent(struct rs_host *h, struct tcb *t, const struct datagram *ip,
                                        const struct tcp_seg *seg, const struct tcp_opts *o)
 {
@@ -242,7 +242,8 @@ static enum rs_reason arrives_syn_sent(struct rs_host *h, struct tcb *t, const s
     take_syn(h, t, seg, o);
     if (ack)
         return syn_acknowledged(h, t, seg, o);
-    /* Simultaneous open (MUST-10): our SYN again, now with an ACK. */
+    /* Simultaneous open (MUST-10): our SYN again, now with an ACK.  That this end opened actively
+     * is remembered (MUST-11). */
     tcb_set_state(h, t, RS_SYN_RECEIVED);
     t->syn_due = true;
     tcb_ready(h, t);

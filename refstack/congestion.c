@@ -54,8 +54,9 @@ static uint32_t newreno_ssthresh(struct tcb *t, uint32_t flight)
 
 const struct cc_algorithm cc_newreno = { .grow = newreno_grow, .ssthresh = newreno_ssthresh };
 
-/* cwnd grows only while the sender uses it: what an application did not send proves nothing about
- * the path (the concern of RFC 7661, met here by the plain rule of RFC 9438 section 5.8). */
+/* MUST-19, with the algorithm that the user chose (MAY-18).  cwnd grows only while the sender uses
+ * it: what an application did not send proves nothing about the path (the concern of RFC 7661, met
+ * here by the plain rule of RFC 9438 section 5.8). */
 void cc_on_ack(struct rs_host *h, struct tcb *t, uint32_t acked, uint32_t flight_before)
 {
     static const uint32_t limit = 1u << 30;

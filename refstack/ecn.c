@@ -1,4 +1,4 @@
-/* Explicit congestion notification, RFC 3168 section 6.1. */
+/* Explicit congestion notification, RFC 3168 section 6.1 (SHLD-8). */
 #include "refstack/host.h"
 
 enum { NOT_ECT = 0, ECT_0 = 2, CE = 3, ECN_MASK = 3 };

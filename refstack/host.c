@@ -5,6 +5,10 @@
 
 #include "refstack/siphash.h"
 
+/* What a connection does unasked, where RFC 9293 has a say: Nagle (SHLD-7), an ACK within half a
+ * second (MUST-40), advice after R1 retransmissions (SHLD-10) and an end after R2 (SHLD-11,
+ * MUST-23), no keep-alives (MUST-25), and where they are asked for not before two hours (MUST-28)
+ * nor with one alone (MUST-29). */
 void rs_config_default(struct rs_config *c)
 {
     *c = (struct rs_config){

@@ -21,6 +21,7 @@ static void echo_reply(struct rs_host *h, const struct datagram *ip, const struc
     ip_queue(h, &ip->src, head, n + ICMP_HEADER, echo->body, echo->body_len);
 }
 
+/* Which errors are hard: MUST-56, SHLD-26. */
 static void take_error(struct rs_host *h, const struct icmp_msg *m)
 {
     const bool unreachable = m->type == ICMP_UNREACHABLE;

@@ -65,10 +65,10 @@ static uint32_t next_plateau(uint32_t total)
     return 68;
 }
 
-/* An error counts only for the connection and the octets in flight that it quotes (RFC 5927 section
- * 4.1).  Hard errors abort a connection that is being opened; a synchronized one takes every error
- * as soft (RFC 5927 section 5.2, tempering SHLD-26).  A size is believed when the datagram quoted
- * was larger (RFC 5927 section 7.2). */
+/* An error counts only for the connection and the octets in flight that it quotes (MUST-54, RFC
+ * 5927 section 4.1).  A soft one ends nothing (MUST-56).  Hard errors abort a connection that is
+ * being opened; a synchronized one takes every error as soft (RFC 5927 section 5.2, tempering
+ * SHLD-26).  A size is believed when the datagram quoted was larger (RFC 5927 section 7.2). */
 void icmp_error_for_tcp(struct rs_host *h, const struct icmp_error *e)
 {
     struct quote q;

@@ -10,9 +10,10 @@ void ip_input(struct rs_host *h, const uint8_t *p, size_t len, enum ip_from from
         ip4_input(h, p, len, from);
 }
 
-/* MUST-63: nothing is answered to an address that cannot be one host's.  Our own addresses and
- * loopback never arrive from outside (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3).  A sender
- * without an address may be asking for one that it wants (RFC 4862): its protocol judges it. */
+/* MUST-63: nothing is answered to an address that cannot be one host's; MUST-57: nor to what was
+ * sent to many.  Our own addresses and loopback never arrive from outside (RFC 1122 section
+ * 3.2.1.3, RFC 4291 section 2.5.3).  A sender without an address may be asking for one that it
+ * wants (RFC 4862): its protocol judges it. */
 enum rs_reason ip_judge_addresses(const struct rs_host *h, const struct rs_addr *src,
                                   const struct rs_addr *dst, enum ip_from from)
 {

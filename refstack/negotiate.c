@@ -13,7 +13,8 @@ uint16_t default_smss(const struct rs_addr *remote)
     return remote->version == 6 ? DEFAULT_SMSS_IP6 : DEFAULT_SMSS_IP4;
 }
 
-/* MUST-67: what this host can receive, from the link's MTU less fixed headers (RFC 6691). */
+/* MUST-67: what this host can receive, from the link's MTU less fixed headers (RFC 6691).  The link
+ * has one MTU, so that it is the smallest there is (SHLD-6). */
 void options_offer(struct rs_host *h, struct tcb *t)
 {
     const uint16_t from_mtu = (uint16_t)(h->cfg.mtu - ip_header_len(&t->remote.addr) - TCP_HEADER);
@@ -95,6 +96,7 @@ static uint16_t uto_value(const struct tcb *t)
     return (uint16_t)(s <= 0x7fff ? (s ? s : 1) : 0x8000 | (s / 60 > 0x7fff ? 0x7fff : s / 60));
 }
 
+/* MUST-14, SHLD-5: the MSS stands in every SYN, whatever it is (MAY-3). */
 static void put_syn(struct rs_host *h, const struct tcb *t, struct wcur *w)
 {
     const struct tcp_option mss = { .kind = OPT_MSS, .len = 4, .typed = true, .u.mss = t->rmss };

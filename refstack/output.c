@@ -21,8 +21,8 @@ static uint32_t room_to(uint32_t edge, uint32_t seq)
     return seq_gt(edge, seq) ? edge - seq : 0;
 }
 
-/* The first stretch judged lost, within the window as it is now (SHLD-16) and, but for the first
- * segment of a recovery, within cwnd. */
+/* The first stretch judged lost, within the window as it is now (SHLD-16, MAY-7 unused) and, but
+ * for the first segment of a recovery, within cwnd. */
 static bool plan_retransmission(const struct rs_host *h, struct tcb *t, struct plan *p)
 {
     uint32_t left;
@@ -51,7 +51,7 @@ static bool can_note(const struct rs_host *h, const struct tcb *t)
     return t->flight.page != PAGE_NONE || h->pool.used < h->pool.n;
 }
 
-/* One octet, or the FIN, into a closed window (RFC 9293 section 3.8.6.1). */
+/* One octet, or the FIN, into a closed window (RFC 9293 section 3.8.6.1; MUST-35, MUST-36). */
 static bool plan_probe(const struct rs_host *h, struct tcb *t, struct plan *p)
 {
     if (!t->probe_due || !can_note(h, t))
@@ -76,8 +76,9 @@ static uint32_t most_text(const struct rs_host *h, const struct tcb *t, uint32_t
     return whole - whole % mss;
 }
 
-/* Sender silly-window avoidance and Nagle, RFC 9293 sections 3.8.6.2.1 and 3.7.4: n octets of the
- * unsent ones may go now. */
+/* Sender silly-window avoidance and Nagle, RFC 9293 sections 3.8.6.2.1 and 3.7.4 (MUST-38, SHLD-7,
+ * MUST-17): n octets of the unsent ones may go now.  What was not pushed is aggregated (MAY-16),
+ * but not for ever: the persist timer sets override_due (MUST-60). */
 static bool worth_sending(const struct tcb *t, uint32_t n, uint32_t unsent, uint32_t mss)
 {
     const bool idle = t->snd_una == t->snd_nxt;
@@ -90,8 +91,8 @@ static bool worth_sending(const struct tcb *t, uint32_t n, uint32_t unsent, uint
            (idle && n >= t->max_snd_wnd / 2) || seq_gt(t->snd_up, t->snd_nxt) || t->override_due;
 }
 
-/* What cwnd still lets out.  RFC 3042: without SACK, a new segment for each of the first two
- * duplicate ACKs; with it, what is SACKed has left the pipe. */
+/* What cwnd still lets out (MUST-19).  RFC 3042: without SACK, a new segment for each of the first
+ * two duplicate ACKs; with it, what is SACKed has left the pipe. */
 static uint32_t congestion_room(const struct rs_host *h, const struct tcb *t)
 {
     const bool limited = !t->sack_on && !t->in_recovery;
@@ -103,6 +104,8 @@ static uint32_t congestion_room(const struct rs_host *h, const struct tcb *t)
     return t->cwnd + extra > pipe ? t->cwnd + extra - pipe : 0;
 }
 
+/* New text as large as the MSS, the window and cwnd let it be (SHLD-28).  Beyond the right edge as
+ * it is now nothing new goes, wherever it once was (SHLD-15). */
 static bool plan_new(struct rs_host *h, struct tcb *t, struct plan *p)
 {
     if (!synchronized(t) || t->fin_sent)
@@ -164,8 +167,9 @@ static bool plan_ack(struct tcb *t, struct plan *p)
     return true;
 }
 
-/* Receiver silly-window avoidance, RFC 9293 section 3.8.6.2.2: the right edge moves only by a step
- * worth sending into, and never back (SHLD-14) but for the rounding of the scale (RFC 7323 2.4). */
+/* Receiver silly-window avoidance, RFC 9293 section 3.8.6.2.2 (MUST-39): the right edge moves only
+ * by a step worth sending into, and never back (SHLD-14, MAY-8) but for the rounding of the scale
+ * (RFC 7323 2.4). */
 static uint32_t right_edge(const struct tcb *t)
 {
     const uint32_t used = t->deaf || t->released ? 0 : recvq_readable(&t->recvq);
@@ -247,13 +251,13 @@ static uint32_t text_at(const struct tcb *t, uint32_t seq, uint32_t len)
     return late ? at + 1 : at;
 }
 
-/* Control bits and pointers that depend on what the segment carries. */
+/* Control bits and pointers that depend on what the segment carries (MUST-30). */
 static void add_flags(const struct tcb *t, const struct plan *p, bool new_text, struct tcp_seg *seg)
 {
     if (p->flags & TCP_SYN)
         return;
     if (p->len && p->seq + p->len == sendq_end(t) && !BUG(PUSH_MISSING))
-        seg->flags |= TCP_PSH; /* MUST-61 */
+        seg->flags |= TCP_PSH; /* MUST-61; one for all that was pushed (SHLD-27) */
     if (t->ecn_echo)
         seg->flags |= TCP_ECE;
     if (t->cwr_due && new_text)
@@ -327,6 +331,8 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
     const size_t head = TCP_HEADER + seg.opt_len;
     if (cap < link)
         return 0;
+    /* MUST-45: the address of the OPEN; MUST-48, MUST-49, SHLD-22: Diffserv and TTL as they are
+     * set. */
     const size_t ip = ip_emit_header(h, &t->local.addr, &t->remote.addr, IP_PROTO_TCP, tos,
                                      t->cfg->ttl, head + p->len, buf + link, cap - link);
     const size_t text = helped && h->gather ? 0 : p->len; /* octets of it that go into buf */
@@ -346,7 +352,7 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
     if (p->len)
         put_text(h, t, text_seq, p->len, helped, tcp + head, &sum);
     tcp_emit(&seg, tcp, head);
-    /* The link adds the rest to the pseudo-header's sum. */
+    /* MUST-2.  The link adds the rest to the pseudo-header's sum. */
     seg.csum = helped ? (uint16_t)~csum_fold(sum) : csum_fold(csum_add(sum, tcp, head));
     tcp_emit(&seg, tcp, head);
     return ip + head + text;

@@ -203,6 +203,7 @@ static unsigned fitness(const struct own_addr *o, const struct rs_addr *dst)
            (rs_addr_eq(&o->addr, dst) ? 2000 : 0);
 }
 
+/* MUST-44. */
 bool ip_source_for(const struct rs_host *h, const struct rs_addr *dst, struct rs_addr *src)
 {
     unsigned best = 0;

@@ -11,7 +11,7 @@ static rs_time clamp(const struct tcb *t, rs_time rto)
     return rto > t->cfg->rto_max ? t->cfg->rto_max : rto;
 }
 
-/* Sections 2.2 and 2.3: RTTVAR before SRTT, alpha 1/8, beta 1/4. */
+/* Sections 2.2 and 2.3 (MUST-18): RTTVAR before SRTT, alpha 1/8, beta 1/4. */
 void rtt_sample(struct tcb *t, rs_time r)
 {
     if (!t->rtt_valid) {

@@ -56,6 +56,8 @@ bool settings_usable(const struct rs_tcp_config *c)
            c->rto_min > 0 && c->rto_max >= c->rto_min;
 }
 
+/* What the user may set while a connection lasts: Nagle (MUST-17), the user timeout (MUST-21),
+ * keep-alives and their interval (MUST-24, MUST-27), Diffserv (SHLD-21, MUST-48), TTL (MUST-49). */
 int rs_set(struct rs_host *h, int conn, const struct rs_tcp_config *c, rs_time now)
 {
     struct tcb *t = tcb_of_handle(h, conn);

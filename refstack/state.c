@@ -91,7 +91,8 @@ void tcb_closed(struct rs_host *h, struct tcb *t, int error)
         tcb_free(h, t);
 }
 
-/* Only the delayed ACK outlives the change, since the peer's FIN may be waiting for it. */
+/* 2 MSL from here on (MUST-13).  Only the delayed ACK outlives the change, since the peer's FIN may
+ * be waiting for it. */
 void tcb_enter_time_wait(struct rs_host *h, struct tcb *t)
 {
     tcb_set_state(h, t, RS_TIME_WAIT);

@@ -34,7 +34,7 @@ static bool acceptable(const struct tcb *t, const struct tcp_seg *seg)
 }
 
 /* "If the RCV.WND is zero, no segments will be acceptable, but special allowance should be made to
- * accept valid ACKs, URGs, and RSTs": the text of a window probe is left off. */
+ * accept valid ACKs, URGs, and RSTs" (MUST-66): the text of a window probe is left off. */
 static bool zero_window_allowance(struct rs_host *h, struct tcb *t, struct tcp_seg *seg)
 {
     if (rcv_wnd(t) != 0 || seg->seq != rcv_nxt(t) || (seg->flags & TCP_SYN) ||
@@ -145,8 +145,8 @@ void segment_trim(struct tcb *t, struct tcp_seg *seg)
     }
 }
 
-/* A connection that came from a passive OPEN goes back to LISTEN: the OPEN's own TCB does, one that
- * a listener made is dropped, the listener being still there. */
+/* A connection that came from a passive OPEN (MUST-11) goes back to LISTEN: the OPEN's own TCB
+ * does, one that a listener made is dropped, the listener being still there. */
 static void back_to_listen(struct rs_host *h, struct tcb *t)
 {
     static const struct rs_endpoint any;
@@ -170,7 +170,8 @@ static void back_to_listen(struct rs_host *h, struct tcb *t)
 }
 
 /* Second: RST, with RFC 5961 section 3.2: by the number it came with, before anything is
- * trimmed, or text would widen an attacker's aim. */
+ * trimmed, or text would widen an attacker's aim; the text itself is no reason to refuse it
+ * (SHLD-2).  The user hears RS_ERESET or RS_EREFUSED, which no FIN gives (MUST-12). */
 static enum rs_reason check_rst(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg)
 {
     if (!(seg->flags & TCP_RST))
@@ -225,8 +226,8 @@ static enum rs_reason check_syn(struct rs_host *h, struct tcb *t, const struct t
     return RS_REASON_SYN_CHALLENGED;
 }
 
-/* RFC 9293 section 3.6.1 (MAY-2) and RFC 6191: a SYN that cannot be an old duplicate ends TIME-WAIT
- * in favour of a new connection on a listener. */
+/* RFC 9293 section 3.6.1 (MAY-2) and RFC 6191 (SHLD-4): a SYN that cannot be an old duplicate ends
+ * TIME-WAIT in favour of a new connection on a listener. */
 static bool newer_incarnation(const struct tcb *t, const struct tcp_seg *seg,
                               const struct tcp_opts *o)
 {
@@ -237,7 +238,8 @@ static bool newer_incarnation(const struct tcb *t, const struct tcp_seg *seg,
     return higher;
 }
 
-/* SEG.WND in octets (RFC 7323 section 2.3). */
+/* SEG.WND in octets (RFC 7323 section 2.3): unsigned from the field on (MUST-1), and 32 bits wide
+ * once it is scaled (REC-1). */
 static uint32_t offered(const struct tcb *t, const struct tcp_seg *seg)
 {
     const uint32_t wnd = BUG(WINDOW_UNSCALED) ? seg->wnd : (uint32_t)seg->wnd << t->snd_wscale;
@@ -265,7 +267,9 @@ static enum rs_reason ack_in_syn_received(struct rs_host *h, struct tcb *t,
     return GO_ON;
 }
 
-/* SND.WND follows only segments not older than the last that set it. */
+/* SND.WND follows only segments not older than the last that set it.  Where the right edge has
+ * moved back (MUST-34) nothing is undone: output.c measures what may go from SND.UNA, and time that
+ * is spent outside the window counts as none (SHLD-17), the peer being heard. */
 static void update_window(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg)
 {
     const bool newer = seq_lt(t->snd_wl1, seg->seq) ||
@@ -313,7 +317,7 @@ static void acknowledged(struct rs_host *h, struct tcb *t, const struct tcp_seg 
     tcb_disarm(h, t, RS_TIMER_USER);
 }
 
-/* RFC 5681 section 2: an ACK that repeats the last, with nothing else to say. */
+/* RFC 5681 section 2 (MUST-19): an ACK that repeats the last, with nothing else to say. */
 static bool duplicate_ack(const struct tcb *t, const struct tcp_seg *seg)
 {
     return seg->ack == t->snd_una && t->snd_una != t->snd_nxt && tcp_seg_len(seg) == 0 &&

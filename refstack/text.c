@@ -7,7 +7,8 @@ static bool receiving(const struct tcb *t)
     return t->state == RS_ESTABLISHED || t->state == RS_FIN_WAIT_1 || t->state == RS_FIN_WAIT_2;
 }
 
-/* Sixth: RCV.UP = max(RCV.UP, SEG.UP), and the user is told when it advances (MUST-32). */
+/* Sixth: RCV.UP = max(RCV.UP, SEG.UP), and the user is told when it advances (MUST-32).  How far it
+ * lies ahead of the text is the sender's choice (MUST-31). */
 void take_urgent(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg, uint32_t up)
 {
     if (!(seg->flags & TCP_URG) || !receiving(t))
@@ -51,8 +52,8 @@ static bool cut_at_fin(const struct tcb *t, struct tcp_seg *seg)
     return true;
 }
 
-/* SHLD-18, SHLD-19, MUST-58: at once for every second full segment and whenever there is or was a
- * hole, else a little later. */
+/* SHLD-18, SHLD-19, MUST-40, MUST-58: at once for every second full segment and whenever there is
+ * or was a hole, else a little later. */
 static void acknowledge_text(struct rs_host *h, struct tcb *t, bool at_once)
 {
     const uint32_t owed = rcv_nxt(t) - t->last_ack_sent;
@@ -75,7 +76,9 @@ static enum rs_reason refuse_text(struct rs_host *h, struct tcb *t)
     return RS_REASON_RESET;
 }
 
-/* Seventh: text goes to its place; in order or beyond a hole (SHLD-31). */
+/* Seventh: text goes to its place; in order or beyond a hole (SHLD-31), where each segment is
+ * answered by an ACK of its own (MAY-13).  The ACK is only owed here, and leaves once everything
+ * that has arrived is processed (MUST-59). */
 static enum rs_reason take_text(struct rs_host *h, struct tcb *t, struct tcp_seg *seg)
 {
     const bool had_hole = t->recvq.blocks != PAGE_NONE;

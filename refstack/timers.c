@@ -54,7 +54,8 @@ static void start_unless_running(struct rs_host *h, struct tcb *t, enum rs_timer
 
 static const rs_time uto_limit = 3600 * RS_SEC; /* U_LIMIT */
 
-/* R2 of RFC 9293 section 3.8.3, or the user timeout when that is shorter. */
+/* R2 of RFC 9293 section 3.8.3 (MUST-20; MUST-22 and MUST-23 for a SYN), or the user timeout when
+ * that is shorter (MUST-21). */
 static rs_time patience(const struct tcb *t)
 {
     const rs_time r2 = t->snd_una == t->iss ? t->cfg->r2_syn : t->cfg->r2;
@@ -121,7 +122,7 @@ void tcb_retime(struct rs_host *h, struct tcb *t)
     else
         tcb_disarm(h, t, RS_TIMER_USER);
     if ((t->cfg->keepalive || BUG(KEEPALIVE_ALWAYS)) && synchronized(t) && t->state != RS_TIME_WAIT)
-        start_unless_running(h, t, RS_TIMER_KEEPALIVE, t->cfg->keepalive_idle);
+        start_unless_running(h, t, RS_TIMER_KEEPALIVE, t->cfg->keepalive_idle); /* MUST-24 */
     else
         tcb_disarm(h, t, RS_TIMER_KEEPALIVE);
 }
@@ -133,12 +134,12 @@ static rs_time doubled(const struct tcb *t, rs_time x, uint32_t times)
     return x < t->cfg->rto_max ? x : t->cfg->rto_max;
 }
 
-/* RFC 6298 section 5.4 to 5.6. */
+/* RFC 6298 section 5.4 to 5.6 (MUST-18, MUST-19); a SYN is treated as text is (MUST-22). */
 static void retransmit_timeout(struct rs_host *h, struct tcb *t)
 {
     t->retransmits++;
     if (t->retransmits >= t->cfg->r1)
-        t->soft_error = RS_ETIMEOUT; /* SHLD-9: advice between R1 and R2 */
+        t->soft_error = RS_ETIMEOUT; /* SHLD-9, MUST-47: advice between R1 and R2 */
     t->rto = BUG(RTO_NO_BACKOFF) ? t->rto : doubled(t, t->rto, 1);
     t->rtt_timing = false;
     if (t->snd_una == t->iss) {
@@ -151,8 +152,8 @@ static void retransmit_timeout(struct rs_host *h, struct tcb *t)
     tcb_ready(h, t);
 }
 
-/* RFC 9293 section 3.8.6.1; with a window open but too small to use, the override timeout of
- * section 3.8.6.2.1. */
+/* RFC 9293 section 3.8.6.1, ever more slowly (SHLD-30); with a window open but too small to use,
+ * the override timeout of section 3.8.6.2.1. */
 static void persist_timeout(struct rs_host *h, struct tcb *t)
 {
     if (t->snd_wnd == 0)
@@ -171,7 +172,8 @@ static void user_timeout(struct rs_host *h, struct tcb *t)
     tcb_closed(h, t, RS_ETIMEOUT);
 }
 
-/* MUST-26: a probe goes out only when nothing else would and nothing has come for the interval. */
+/* MUST-26: a probe goes out only when nothing else would and nothing has come for the interval
+ * (MAY-5; MUST-27: the user's).  MUST-29: more than one must stay unanswered. */
 static void keepalive_timeout(struct rs_host *h, struct tcb *t)
 {
     const rs_time due = t->last_heard + t->cfg->keepalive_idle;

@@ -9,6 +9,8 @@ static int ended(const struct tcb *t, int otherwise)
     return t->error ? t->error : otherwise;
 }
 
+/* SEND.  Without RS_MORE the octets are pushed (MAY-15); RS_URGENT puts SND.UP past them (MUST-62,
+ * MUST-30), however many they are (MUST-31). */
 int rs_send(struct rs_host *h, int conn, const void *data, size_t len, unsigned flags, rs_time now)
 {
     struct tcb *t = tcb_of_handle(h, conn);
@@ -42,7 +44,8 @@ int rs_send(struct rs_host *h, int conn, const void *data, size_t len, unsigned 
     return (int)taken;
 }
 
-/* What RECEIVE says when no octet waits. */
+/* What RECEIVE says when no octet waits: 0 after the peer's FIN, an error after its reset
+ * (MUST-12). */
 static int nothing_to_receive(const struct tcb *t)
 {
     if (t->fin_taken || t->deaf)
@@ -178,7 +181,8 @@ int rs_release(struct rs_host *h, int conn, rs_time now)
     h->now = now;
     if (!t)
         return RS_ENOCONN;
-    /* Octets the user never read are lost: the peer is told by RST (SHLD-3). */
+    /* The half-duplex close (MAY-1).  Octets the user never read are lost: the peer is told by RST
+     * (SHLD-3). */
     if (t->state >= RS_SYN_RECEIVED && recvq_highest(&h->pool, &t->recvq) != t->recvq.user &&
         !BUG(RELEASE_HIDES_LOSS)) {
         reset_send(h, t, t->snd_nxt, true);

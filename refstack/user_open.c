@@ -24,6 +24,7 @@ static void go_active(struct rs_host *h, struct tcb *t)
     tcp_start(h, t);
 }
 
+/* MUST-43, MUST-44. */
 int rs_open_active(struct rs_host *h, const struct rs_endpoint *asked,
                    const struct rs_endpoint *remote, rs_time now)
 {
@@ -47,6 +48,9 @@ int rs_open_active(struct rs_host *h, const struct rs_endpoint *asked,
     return tcb_handle(t);
 }
 
+/* A passive OPEN has a TCB of its own, so that it changes nothing of those there are (MUST-41), and
+ * only one for the same two sockets is in its way (MUST-42).  The local address may be given
+ * (MUST-43). */
 static int open_listening(struct rs_host *h, const struct rs_endpoint *local,
                           const struct rs_endpoint *remote, bool stays)
 {
@@ -120,6 +124,8 @@ static void status_of_queues(const struct tcb *t, struct rs_status *s)
     s->urgent_left = s->urgent ? t->rcv_up - t->recvq.user : 0;
 }
 
+/* STATUS, and with it the soft errors: those of ICMP (SHLD-25) and of R1 (MUST-47), each told once
+ * to a user who asks, and to no other (SHLD-20); what remains of urgent text (MUST-33). */
 int rs_status(struct rs_host *h, int conn, struct rs_status *s)
 {
     struct tcb *t = tcb_any_of_handle(h, conn);

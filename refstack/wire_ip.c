@@ -27,6 +27,8 @@ static uint8_t read_fixed(struct rcur *c, struct ip4_hdr *h)
     return first >> 4;
 }
 
+/* Options are kept and none is acted on (MUST-50, MAY-10, MAY-11): an answer takes the ordinary
+ * route even where a source route came in (MUST-53). */
 enum wire_result ip4_parse(struct ip4_hdr *h, const uint8_t *p, size_t len)
 {
     struct rcur c = rcur_of(p, len);

@@ -100,7 +100,9 @@ static bool read_typed(struct tcp_option *o)
     }
 }
 
-/* Kinds 0 and 1 are single octets; every other kind has a length octet that counts both. */
+/* Kinds 0 and 1 (MUST-4) are single octets; every other kind has a length octet that counts both
+ * (MUST-68), so that an unknown one is stepped over (MUST-6).  Octets one by one, wherever an
+ * option begins (MUST-64); a length that cannot be ends the walk (MUST-7). */
 enum opt_result opt_next(struct opt_walk *w, struct tcp_option *o)
 {
     if (w->done || w->p == w->end)
@@ -175,6 +177,7 @@ static void put_fixed(struct wcur *c, const struct tcp_option *o)
     }
 }
 
+/* MUST-68. */
 void opt_put(struct wcur *c, const struct tcp_option *o)
 {
     const bool known = o->kind == OPT_SACK || o->kind == OPT_FASTOPEN ||

@@ -64,7 +64,8 @@ static void keep(struct tcp_opts *to, const struct tcp_option *o)
     }
 }
 
-/* A known kind of another length than its own is ignored like an unknown kind, as RFC 7413 section
+/* Asked of every segment, whatever its flags (MUST-5); MUST-4.
+ * A known kind of another length than its own is ignored like an unknown kind, as RFC 7413 section
  * 4.1.1 asks for cookies; only a length that breaks the walk is `bad`. */
 void opts_read(struct tcp_opts *to, const uint8_t *opt, size_t len)
 {

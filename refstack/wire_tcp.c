@@ -5,6 +5,7 @@
 
 enum { TCP_CSUM_AT = 16, TCP_MIN_WORDS = 5, TCP_MAX_WORDS = 15, TCP_FLAG_BITS = 0xfff };
 
+/* The window field is unsigned (MUST-1). */
 enum wire_result tcp_parse(struct tcp_seg *s, const uint8_t *p, size_t len)
 {
     struct rcur c = rcur_of(p, len);
@@ -30,7 +31,7 @@ enum wire_result tcp_parse(struct tcp_seg *s, const uint8_t *p, size_t len)
     return WIRE_OK;
 }
 
-/* Header and options, padded with EOL up to the data offset. */
+/* Header and options, padded with EOL up to the data offset (MUST-69). */
 static void put_header(struct wcur *c, const struct tcp_seg *s, uint8_t doff, uint16_t csum)
 {
     wcur_u16(c, s->src_port);
@@ -67,7 +68,7 @@ size_t tcp_emit(const struct tcp_seg *s, uint8_t *buf, size_t cap)
     return (size_t)(c.p - buf);
 }
 
-/* The text is copied and summed in one pass: this is the path of every segment sent. */
+/* MUST-2.  The text is copied and summed in one pass: this is the path of every segment sent. */
 size_t tcp_emit_sum(const struct tcp_seg *s, const struct rs_addr *src, const struct rs_addr *dst,
                     uint8_t *buf, size_t cap)
 {
@@ -91,6 +92,7 @@ size_t tcp_emit_sum(const struct tcp_seg *s, const struct rs_addr *src, const st
     return n;
 }
 
+/* MUST-3. */
 bool tcp_checksum_ok(const struct rs_addr *src, const struct rs_addr *dst, const uint8_t *p,
                      size_t len)
 {
