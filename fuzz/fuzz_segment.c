@@ -6,7 +6,7 @@
  * summed.  The octets end at an unreadable page. */
 #include <string.h>
 
-#include "fuzz/place.h"
+#include "harness/place.h"
 #include "harness/oracle.h"
 #include "refstack/cursor.h"
 #include "refstack/wire.h"

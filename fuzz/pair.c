@@ -4,7 +4,7 @@
 
 #include "fuzz/conn.h"
 #include "fuzz/feedback.h"
-#include "fuzz/place.h"
+#include "harness/place.h"
 #include "harness/egress.h"
 #include "harness/invariants.h"
 #include "harness/oracle.h"

@@ -91,7 +91,7 @@ bool egress_form(const uint8_t *p, size_t len, const struct rs_addr *local, uint
 /* The octet that stands at a place of the stream that inputs, scripts and their users send. */
 static inline uint8_t stream_octet(uint32_t at)
 {
-    return (uint8_t)(at * 7 + (at >> 8) * 13 + 1);
+    return sc_pattern(at);
 }
 void stream_fill(uint8_t *to, uint32_t at, size_t len);
 

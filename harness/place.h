@@ -1,6 +1,6 @@
 /* What every target needs of its input and of its engines. */
-#ifndef FUZZ_PLACE_H
-#define FUZZ_PLACE_H
+#ifndef HARNESS_PLACE_H
+#define HARNESS_PLACE_H
 
 #include <stddef.h>
 #include <stdint.h>

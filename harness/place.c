@@ -1,4 +1,4 @@
-#include "fuzz/place.h"
+#include "harness/place.h"
 
 #include <stdio.h>
 #include <stdlib.h>

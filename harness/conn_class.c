@@ -1,4 +1,4 @@
-#include "fuzz/conn.h"
+#include "harness/conn.h"
 
 #include "refstack/wire.h"
 

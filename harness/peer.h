@@ -1,6 +1,6 @@
 /* The hostile peer: makes the datagram that an input's event stands for. */
-#ifndef FUZZ_PEER_H
-#define FUZZ_PEER_H
+#ifndef HARNESS_PEER_H
+#define HARNESS_PEER_H
 
 #include "harness/egress.h"
 #include "harness/input.h"

@@ -1,18 +1,19 @@
-#include "fuzz/conn_run.h"
+#include "harness/conn.h"
 
-#include "fuzz/place.h"
+#include "harness/place.h"
 
 static uint8_t user_octets[PLACE_MAX];
 
-static void check_result(int result, uint32_t most)
+static void check_result(struct conn *c, int result, uint32_t most)
 {
+    c->result = result;
     ORACLE(call_result, result >= RS_ENOTCONN && result <= (int)most, "%d, at most %u", result,
            most);
 }
 
 static void opened(struct conn *c, unsigned i, int handle)
 {
-    check_result(handle, INT32_MAX);
+    check_result(c, handle, INT32_MAX);
     if (handle < 0)
         return;
     c->handle[i] = handle;
@@ -25,9 +26,10 @@ static void call_open(struct conn *c, unsigned i, unsigned op)
     struct rs_endpoint remote = conn_end(c, 2, (uint16_t)(REMOTE_PORT + i));
 
     if (op == SC_OPEN_FROM_LISTEN) {
-        check_result(rs_open_from_listen(c->host, c->handle[i], &remote, c->now), INT32_MAX);
+        check_result(c, rs_open_from_listen(c->host, c->handle[i], &remote, c->now), INT32_MAX);
         return;
     }
+    c->result = RS_EEXIST;
     if (c->handle[i] >= 0)
         return; /* inputs number connections once; refstack's own EEXIST is met by i + 4 */
     if (i >= CONNS / 2)
@@ -44,7 +46,7 @@ static void call_accept(struct conn *c, unsigned i)
 {
     int handle = rs_accept(c->host, c->handle[i], c->now);
 
-    check_result(handle, INT32_MAX);
+    check_result(c, handle, INT32_MAX);
     if (handle < 0)
         return;
     for (unsigned k = 0; k < CONNS; k++)
@@ -61,7 +63,7 @@ static void call_send(struct conn *c, unsigned i, uint32_t amount, unsigned flag
 
     stream_fill(user_octets, c->sent[i], n);
     int taken = rs_send(c->host, c->handle[i], user_octets, n, flags, c->now);
-    check_result(taken, n);
+    check_result(c, taken, n);
     if (taken > 0)
         c->sent[i] += (uint32_t)taken;
 }
@@ -85,7 +87,7 @@ static void call_receive(struct conn *c, unsigned i, uint32_t amount)
     uint32_t cap = amount < PLACE_MAX ? amount : PLACE_MAX;
     int n = rs_receive(c->host, c->handle[i], user_octets, cap, c->now);
 
-    check_result(n, cap);
+    check_result(c, n, cap);
     if (n <= 0)
         return;
     check_received(c, i, (uint32_t)n);
@@ -96,7 +98,8 @@ static void call_status(struct conn *c, unsigned i)
 {
     struct rs_status s;
 
-    if (rs_status(c->host, c->handle[i], &s) < 0)
+    c->result = rs_status(c->host, c->handle[i], &s);
+    if (c->result < 0)
         return;
     ORACLE(status_agrees, s.state < RS_N_STATES, "state %d", (int)s.state);
     if (s.local.port == LOCAL_PORT && s.remote.port == REMOTE_PORT && c->egress.live &&
@@ -113,15 +116,15 @@ void conn_call(struct conn *c, const struct sc_user *u)
     case SC_SEND: call_send(c, i, u->amount, RS_PUSH); break;
     case SC_SEND_URGENT: call_send(c, i, u->amount, RS_PUSH | RS_URGENT); break;
     case SC_RECEIVE: call_receive(c, i, u->amount); break;
-    case SC_CLOSE: check_result(rs_close(c->host, c->handle[i], c->now), 0); break;
+    case SC_CLOSE: check_result(c, rs_close(c->host, c->handle[i], c->now), 0); break;
     case SC_STATUS: call_status(c, i); break;
     case INPUT_ACCEPT: call_accept(c, i); break;
     case SC_ABORT:
-        check_result(rs_abort(c->host, c->handle[i], c->now), 0);
+        check_result(c, rs_abort(c->host, c->handle[i], c->now), 0);
         c->handle[i] = -1;
         break;
     case SC_RELEASE:
-        check_result(rs_release(c->host, c->handle[i], c->now), 0);
+        check_result(c, rs_release(c->host, c->handle[i], c->now), 0);
         c->handle[i] = -1;
         break;
     default: call_open(c, i, u->op); break;
@@ -147,7 +150,7 @@ void conn_setting(struct conn *c, const struct input_event *e)
     case INPUT_SET_CHALLENGE_ACKS: t.challenge_acks = e->value; break;
     case INPUT_N_SETTINGS: break;
     }
-    check_result(rs_set(c->host, c->handle[i], &t, c->now), 0);
+    check_result(c, rs_set(c->host, c->handle[i], &t, c->now), 0);
     invariants_note(&c->invariants, &t);
     conn_settle(c);
 }
@@ -158,6 +161,6 @@ void conn_let_go(struct conn *c, bool release)
         if (c->handle[i] >= 0) {
             int result = release ? rs_release(c->host, c->handle[i], c->now)
                                  : rs_abort(c->host, c->handle[i], c->now);
-            check_result(result, 0);
+            check_result(c, result, 0);
         }
 }

@@ -1,7 +1,7 @@
-#include "fuzz/conn_run.h"
+#include "harness/conn.h"
 
-#include "fuzz/peer.h"
-#include "fuzz/place.h"
+#include "harness/peer.h"
+#include "harness/place.h"
 
 static uint8_t frame[PLACE_MAX];
 static uint8_t piece_octets[PLACE_MAX + 128]; /* two headers more than a datagram has */
@@ -122,18 +122,22 @@ static void deliver(struct conn *c, const uint8_t *p, size_t len)
 
 void conn_datagram(struct conn *c, const struct input_event *e)
 {
+    const size_t len = peer_datagram(&c->egress, e, frame, sizeof frame);
+
+    c->tainted = c->tainted || peer_taints(e);
+    conn_receive(c, place_octets(frame, len), len, e->ev.kind == SC_PACKET);
+}
+
+void conn_receive(struct conn *c, const uint8_t *p, size_t len, bool plain)
+{
     struct arrival_look before, after;
     uint64_t hash[CONNS];
     struct tcp_seg seg;
-    size_t len = peer_datagram(&c->egress, e, frame, sizeof frame);
-    uint8_t *p = place_octets(frame, len);
 
-    c->tainted = c->tainted || peer_taints(e);
     c->n_hash = invariants_hash(c->host, c->hash, CONNS);
     c->reason = RS_REASON_ACCEPTED;
     c->judged = false;
-    bool whole = egress_in(&c->egress, p, len, &seg) && e->ev.kind == SC_PACKET &&
-                 well_formed(&seg);
+    bool whole = egress_in(&c->egress, p, len, &seg) && plain && well_formed(&seg);
     if (c->watch && c->watch->frame)
         c->watch->frame(c->watch->arg, SC_IN, p, len, c->now);
     if (whole)

@@ -1,8 +1,8 @@
-#include "fuzz/peer.h"
+#include "harness/peer.h"
 
 #include <string.h>
 
-#include "fuzz/place.h"
+#include "harness/place.h"
 #include "refstack/cursor.h"
 
 enum { DEFAULT_WINDOW = 65535, TTL = 64 };
