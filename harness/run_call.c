@@ -16,7 +16,7 @@ const struct sc_expr *call_arg(const struct sc_call *c, int n)
     const struct sc_expr *e = c->arg;
     while (e && n--)
         e = e->next;
-    return e;
+    return sc_meant(e);
 }
 
 int64_t call_number(const struct sc_call *c, int n, struct outcome *o)
@@ -47,7 +47,7 @@ const struct sc_expr *call_field(const struct sc_expr *e, const char *name)
 {
     for (e = e ? e->first : NULL; e; e = e->next)
         if (e->kind == SC_E_ASSIGN && strcmp(e->text, name) == 0)
-            return e->b;
+            return sc_meant(e->b);
     return NULL;
 }
 

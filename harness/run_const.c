@@ -56,6 +56,7 @@ bool run_constant(const char *name, int64_t *value)
 bool run_value(const struct sc_expr *e, int64_t *value)
 {
     int64_t b;
+    e = sc_meant(e);
     if (!e)
         return false;
     switch ((enum sc_expr_kind)e->kind) {

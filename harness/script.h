@@ -154,10 +154,16 @@ struct sc_expr {
     int64_t num;
     const char *text; /* word, name or string, followed by a zero octet */
     uint32_t len;     /* octets of text */
-    const struct sc_expr *a, *b;
+    const struct sc_expr *a, *b;   /* of a word: what --define makes of it, in `a` */
     const struct sc_expr *first; /* of a list, struct or call */
     const struct sc_expr *next;  /* sibling */
 };
+
+/* What an expression stands for, where it is a word with a definition. */
+static inline const struct sc_expr *sc_meant(const struct sc_expr *e)
+{
+    return e && e->kind == SC_E_WORD && e->a ? e->a : e;
+}
 
 /* ---- Events ----------------------------------------------------------------------------- */
 

@@ -12,7 +12,13 @@ void parse_seq(struct lex *, struct sc_num *seq, uint32_t *len);
 /* What follows `<`, `>` or `A>B`; sets the event's kind. */
 void parse_packet(struct lex *, struct sc_event *, enum sc_direction);
 void parse_options(struct lex *, struct sc_segment *, enum sc_direction);
-void parse_icmp(struct lex *, struct sc_icmp *);
+/* False for a message that is no error about a TCP segment, such as an echo. */
+bool parse_icmp(struct lex *, struct sc_icmp *);
+/* Whether a packet begins, or ends, as one that is kept as text only. */
+bool opaque_here(struct lex *);
+bool opaque_end_here(struct lex *);
+/* Makes the event such a packet; `begin` is where it began, behind the direction. */
+void parse_opaque(struct lex *, const struct lex *begin, struct sc_event *, enum sc_direction);
 const struct sc_expr *parse_expr(struct lex *);
 /* NAME ( arguments ) = result [ERRNO] [(note)] */
 void parse_call(struct lex *, struct sc_call *);

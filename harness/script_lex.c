@@ -210,6 +210,14 @@ bool lex_take_word(struct lex *l, const char *word)
     return true;
 }
 
+const char *lex_define(const struct lex *l, struct lex_word w)
+{
+    for (const struct sc_pair *d = l->define; d && w.len; d = d->next)
+        if (lex_word_eq(w, d->name))
+            return d->value;
+    return NULL;
+}
+
 /* ---- Numbers ---------------------------------------------------------------------------- */
 
 bool lex_at_digit(struct lex *l)

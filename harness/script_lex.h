@@ -24,6 +24,7 @@ struct lex {
     char *error; /* LEX_ERROR_SIZE octets: FILE:LINE:COL: expected X, found Y */
     struct sc_arena *arena;
     int depth; /* of nested expressions */
+    const struct sc_pair *define; /* --define=NAME=VALUE, the latest first */
     /* Comments met since the parser last took them. */
     struct lex_comment {
         const char *text;
@@ -61,6 +62,9 @@ void lex_need(struct lex *, const char *text);
 struct lex_word lex_peek_word(struct lex *);
 struct lex_word lex_word(struct lex *);
 bool lex_word_eq(struct lex_word, const char *);
+
+/* What --define gave as the value of a word, or NULL. */
+const char *lex_define(const struct lex *, struct lex_word);
 
 /* An unsigned decimal or 0x number of at most `max`; `what` names it in errors. */
 uint64_t lex_number(struct lex *, const char *what, uint64_t max);

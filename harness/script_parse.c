@@ -147,6 +147,37 @@ static void take_comments(struct parser *p)
     l->n_comments = 0;
 }
 
+/* To the end of the word; what stands between quotes may hold blanks. */
+static struct lex_word option_value(struct lex *l)
+{
+    struct lex_word val = { ++l->p, 0 };
+    char quote = 0;
+    for (; l->p < l->end && *l->p != '\n' && (quote || !isspace((unsigned char)*l->p)); l->p++) {
+        if (quote && *l->p == quote)
+            quote = 0;
+        else if (!quote && (*l->p == '"' || *l->p == '`'))
+            quote = *l->p;
+    }
+    while (l->p > val.p && isspace((unsigned char)l->p[-1]))
+        l->p--;
+    val.len = (size_t)(l->p - val.p);
+    return val;
+}
+
+/* --define=NAME=VALUE: the value for a word of the script from here on. */
+static void add_define(struct parser *p, struct lex_word whole)
+{
+    const char *eq = memchr(whole.p, '=', whole.len);
+    if (!eq)
+        return;
+    const struct lex_word name = { whole.p, (size_t)(eq - whole.p) };
+    const struct lex_word value = { eq + 1, whole.len - name.len - 1 };
+    struct sc_pair *pair = sc_alloc(&p->s->arena, sizeof(*pair));
+    *pair = *new_pair(p, name, value);
+    pair->next = p->l.define;
+    p->l.define = pair;
+}
+
 /* --name=value; --name; to the end of the word, as packetdrill's preamble has it. */
 static void parse_preamble_option(struct parser *p)
 {
@@ -159,15 +190,13 @@ static void parse_preamble_option(struct parser *p)
     if (!name.len)
         lex_expected(l, "the name of an option after '--'");
     struct lex_word val = { NULL, 0 };
-    if (!l->failed && l->p < l->end && *l->p == '=') {
-        val.p = ++l->p;
-        while (l->p < l->end && !isspace((unsigned char)*l->p))
-            l->p++;
-        val.len = (size_t)(l->p - val.p);
-    }
+    if (!l->failed && l->p < l->end && *l->p == '=')
+        val = option_value(l);
     if (l->failed)
         return;
     ev->u.pair = new_pair(p, name, val);
+    if (lex_word_eq(name, "define") && val.p)
+        add_define(p, val);
     if (lex_word_eq(name, "ip_version") && val.p)
         p->s->ip = lex_word_eq(val, "ipv6") ? 6 : 4;
 }

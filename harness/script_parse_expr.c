@@ -66,6 +66,25 @@ static struct sc_expr *parse_integer(struct lex *l)
     return e;
 }
 
+/* What a defined word stands for: a string, a number or another word. */
+static const struct sc_expr *parse_defined(struct lex *l, const char *value)
+{
+    struct lex at = *l;
+    at.p = value;
+    at.line_start = value;
+    at.end = value + strlen(value);
+    at.define = NULL;
+    if (value[0] != '"' && !lex_at_digit(&at)) {
+        struct sc_expr *e = new_expr(l, SC_E_WORD);
+        e->text = value;
+        e->len = (uint32_t)strlen(value);
+        return e;
+    }
+    const struct sc_expr *e = value[0] == '"' ? parse_strings(&at) : parse_integer(&at);
+    l->failed = at.failed;
+    return e;
+}
+
 /* name, name(args), name = value, name(args) = value */
 static struct sc_expr *parse_word(struct lex *l)
 {
@@ -77,6 +96,7 @@ static struct sc_expr *parse_word(struct lex *l)
         e->kind = SC_E_CALL;
         e->first = parse_list(l, ")");
     }
+    const char *defined = e->kind == SC_E_WORD ? lex_define(l, w) : NULL;
     if (!lex_is(l, "==") && lex_take(l, "=")) {
         struct sc_expr *set = new_expr(l, SC_E_ASSIGN);
         set->text = e->text;
@@ -85,6 +105,8 @@ static struct sc_expr *parse_word(struct lex *l)
         set->b = parse_expr(l);
         return set;
     }
+    if (defined)
+        e->a = parse_defined(l, defined);
     return e;
 }
 
@@ -197,7 +219,7 @@ static bool icmp_number(struct lex *l, const struct icmp_word *words, uint8_t *n
     return true;
 }
 
-void parse_icmp(struct lex *l, struct sc_icmp *icmp)
+bool parse_icmp(struct lex *l, struct sc_icmp *icmp)
 {
     /* IPv6's own word for what IPv4 says with type 3, code 4 (RFC 4443 section 3.2). */
     if (lex_take_word(l, "packet_too_big")) {
@@ -212,9 +234,14 @@ void parse_icmp(struct lex *l, struct sc_icmp *icmp)
         icmp->has_mtu = true;
         icmp->mtu = (uint32_t)lex_number(l, "an MTU", UINT32_MAX);
     }
+    if (lex_word_is(l, "id"))
+        return false;
     if (lex_take(l, "[")) {
+        if (lex_word_is(l, "udp") || lex_word_is(l, "raw"))
+            return false;
         icmp->has_quote = true;
         parse_seq(l, &icmp->seq, &icmp->text_len);
         lex_need(l, "]");
     }
+    return true;
 }

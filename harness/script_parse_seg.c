@@ -96,7 +96,7 @@ static const struct {
     { 'C', TCP_CWR }, { 'A', 0x100 },
 };
 
-/* A digit is the ACE field, as FreeBSD's dialect writes it: AE, CWR and ECE as one number. */
+/* A digit is the ACE field (RFC 9768): AE, CWR and ECE as one number. */
 static uint16_t flag_of(char c)
 {
     if (c >= '1' && c <= '7')
@@ -105,6 +105,13 @@ static uint16_t flag_of(char c)
         if (flag_letters[i].letter == c)
             return flag_letters[i].flag;
     return 0;
+}
+
+/* An ACE field of zero, beside the ACK flag: `0.` in FreeBSD's dialect, `.0` in packetdrill's. */
+static bool zero_ace(const struct lex *l, const char *start)
+{
+    return *l->p == '0' && ((l->p + 1 < l->end && l->p[1] == '.') ||
+                            (l->p > start && l->p[-1] == '.'));
 }
 
 static void parse_flags(struct lex *l, struct sc_segment *seg)
@@ -116,8 +123,8 @@ static void parse_flags(struct lex *l, struct sc_segment *seg)
     if (lex_take(l, "-"))
         return;
     const char *start = lex_at_end(l) ? l->end : l->p;
-    for (uint16_t f; !l->failed && l->p < l->end && (f = flag_of(*l->p)) != 0; l->p++)
-        seg->flags |= f;
+    while (!l->failed && l->p < l->end && (flag_of(*l->p) || zero_ace(l, start)))
+        seg->flags |= flag_of(*l->p++);
     if (l->p == start)
         lex_expected(l, "TCP flags such as S, S., P., F., R, '-' or '*'");
 }
@@ -141,6 +148,19 @@ static void parse_sack(struct lex *l, struct sc_option *o)
     } while (!l->failed && at_num(l));
 }
 
+/* A cookie by the name that --define gave it. */
+static void defined_cookie(struct lex *l, struct sc_option *o)
+{
+    const char *value = lex_define(l, lex_word(l));
+    struct lex at = *l;
+    at.p = value;
+    at.line_start = value;
+    at.end = value + strlen(value);
+    o->u.cookie.len = lex_hex(&at, o->u.cookie.octet, sizeof(o->u.cookie.octet),
+                              "a defined cookie of at most 16 octets in hex");
+    l->failed = at.failed;
+}
+
 static void parse_cookie(struct lex *l, struct sc_option *o, bool experimental)
 {
     o->kind = experimental ? OPT_EXPERIMENT : OPT_FASTOPEN;
@@ -148,6 +168,8 @@ static void parse_cookie(struct lex *l, struct sc_option *o, bool experimental)
     /* packetdrill's suites name a cookie that the command line defines; any will do. */
     if (lex_take(l, "*") || lex_take_word(l, "TFO_COOKIE") || lex_take_word(l, "TFO_COOKIE_ZERO"))
         o->any = true;
+    else if (lex_define(l, lex_peek_word(l)))
+        defined_cookie(l, o);
     else if (lex_peek_word(l).len)
         o->u.cookie.len = lex_hex(l, o->u.cookie.octet, sizeof(o->u.cookie.octet),
                                   "a cookie of at most 16 octets in hex");
@@ -345,7 +367,7 @@ static bool ports_here(struct lex *l)
         p++;
     while (p < l->end && (*p == ' ' || *p == '\t'))
         p++;
-    return (p < l->end && *p == '>') || flag_of(*l->p) == 0;
+    return (p < l->end && *p == '>') || (flag_of(*l->p) == 0 && !(p < l->end && *p == '.'));
 }
 
 static void parse_segment(struct lex *l, struct sc_packet *pkt)
@@ -369,55 +391,34 @@ static void parse_segment(struct lex *l, struct sc_packet *pkt)
         seg->up = (uint16_t)lex_number(l, "an urgent pointer", UINT16_MAX);
     if (lex_take(l, "<"))
         parse_options(l, seg, (enum sc_direction)pkt->direction);
-    if (lex_take(l, "{"))
+    if (!opaque_end_here(l) && lex_take(l, "{"))
         parse_malform(l, seg);
     parse_text(l, seg);
-}
-
-/* packetdrill's packets that are not TCP over plain IP: kept as text to the end of the line. */
-static bool parse_opaque(struct lex *l, struct sc_event *ev, enum sc_direction dir)
-{
-    static const char *const words[] = { "udp", "gre", "GREv0", "mpls", "ipv4",
-                                         "ipv6", "psp", "sctp", "udplite" };
-    struct lex_word w = lex_peek_word(l);
-    if (sc_name_index(words, 9, w.p, w.len) < 0)
-        return false;
-    const char *start = l->p;
-    /* Up to the line end, or to a comment, which is no part of it. */
-    while (l->p < l->end && *l->p != '\n' &&
-           !(*l->p == '/' && l->end - l->p > 1 && (l->p[1] == '/' || l->p[1] == '*')))
-        l->p++;
-    const char *end = l->p;
-    while (end > start && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r'))
-        end--;
-    size_t len = (size_t)(end - start);
-    char *text = sc_alloc(l->arena, len + 3);
-    text[0] = dir == SC_IN ? '<' : '>';
-    text[1] = ' ';
-    memcpy(text + 2, start, len);
-    ev->kind = SC_OPAQUE;
-    ev->u.text = text;
-    return true;
 }
 
 void parse_packet(struct lex *l, struct sc_event *ev, enum sc_direction dir)
 {
     struct sc_packet pkt = ev->u.packet;
     pkt.direction = (uint8_t)dir;
+    const bool empty = lex_at_end(l);
+    const struct lex begin = *l;
     if (lex_take(l, "("))
         parse_ip_info(l, &pkt.seg, ")");
     else if (lex_take(l, "["))
         parse_ip_info(l, &pkt.seg, "]");
-    if (lex_take_word(l, "icmp")) {
+    if (!empty && opaque_here(l)) {
+        parse_opaque(l, &begin, ev, dir);
+    } else if (lex_take_word(l, "icmp")) {
         ev->kind = SC_ICMP;
         memset(&ev->u, 0, sizeof(ev->u));
         ev->u.icmp.direction = (uint8_t)dir;
-        parse_icmp(l, &ev->u.icmp);
-        return;
+        if (!parse_icmp(l, &ev->u.icmp))
+            parse_opaque(l, &begin, ev, dir);
+    } else {
+        ev->kind = SC_PACKET;
+        parse_segment(l, &pkt);
+        ev->u.packet = pkt;
+        if (opaque_end_here(l))
+            parse_opaque(l, &begin, ev, dir);
     }
-    if (parse_opaque(l, ev, dir))
-        return;
-    ev->kind = SC_PACKET;
-    parse_segment(l, &pkt);
-    ev->u.packet = pkt;
 }

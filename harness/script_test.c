@@ -221,6 +221,55 @@ static void a_file_that_cannot_be_read_is_named(void **state)
 
 /* ---- Round trips ------------------------------------------------------------------------ */
 
+static void what_is_only_kept_as_text_still_parses(void **state)
+{
+    (void)state;
+    static const char *const packets[] = {
+        "+0 < [ect0] udp (100)\n",
+        "+0 > icmp echo_request id 7 [raw (64)]\n",
+        "+0 < icmp unreachable port_unreachable [udp (48)] // why\n",
+        "+0 < S 0:0(0) win 100 <mss 1000> {mut tcp mss}\n",
+        "+0 < . 1:1(0)\n   ack 1 {trun ip 10-15; ins tcp 3 4}\n",
+        "+0 > ipv4 192.0.2.1 > 192.168.0.1: gre: . 1:1(0) ack 1\n",
+    };
+    for (size_t i = 0; i < sizeof(packets) / sizeof(packets[0]); i++) {
+        struct script *s = parse(packets[i]);
+        assert_int_equal(s->event[0].kind, SC_OPAQUE);
+        script_free(s);
+        round_trips(packets[i]);
+    }
+}
+
+static void a_defined_word_means_what_define_says(void **state)
+{
+    (void)state;
+    const char *text = "--define=LEVEL=SOL_IP\n--define=CC=\"two words\"\n--define=N=7\n"
+                       "--define=COOKIE=abcd\n"
+                       "+0 setsockopt(3, LEVEL, CC, N, 4) = 0\n+0 < S 0:0(0) <FO COOKIE>\n";
+    struct script *s = parse(text);
+    const struct sc_expr *arg = s->event[4].u.call.arg;
+    assert_string_equal(sc_meant(arg)->text ? sc_meant(arg)->text : "3", "3");
+    assert_string_equal(sc_meant(arg->next)->text, "SOL_IP");
+    assert_int_equal(sc_meant(arg->next->next)->kind, SC_E_STRING);
+    assert_string_equal(sc_meant(arg->next->next)->text, "two words");
+    assert_int_equal(sc_meant(arg->next->next->next)->num, 7);
+    assert_int_equal(s->event[5].u.packet.seg.option[0].u.cookie.len, 2);
+    script_free(s);
+    round_trips("--define=A=B\n--define=B=\"x\"\n+0 read(3, A, B, 4) = 4\n");
+}
+
+static void an_ace_field_is_a_digit_in_either_dialect(void **state)
+{
+    (void)state;
+    struct script *s = parse("+0 > P5. 1:2(1) ack 1\n+0 < .5 1:1(0) ack 2\n+0 > 0. 2:2(0) ack 1\n"
+                             "+0 > F.0 2:2(0) ack 1\n");
+    assert_int_equal(s->event[0].u.packet.seg.flags, TCP_PSH | TCP_ACK | 0x140);
+    assert_int_equal(s->event[1].u.packet.seg.flags, TCP_ACK | 0x140);
+    assert_int_equal(s->event[2].u.packet.seg.flags, TCP_ACK);
+    assert_int_equal(s->event[3].u.packet.seg.flags, TCP_FIN | TCP_ACK);
+    script_free(s);
+}
+
 static void scripts_print_back_as_themselves(void **state)
 {
     (void)state;
@@ -269,6 +318,9 @@ int main(void)
         cmocka_unit_test(no_damage_to_a_script_breaks_the_parser),
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(a_file_that_cannot_be_read_is_named),
+        cmocka_unit_test(what_is_only_kept_as_text_still_parses),
+        cmocka_unit_test(a_defined_word_means_what_define_says),
+        cmocka_unit_test(an_ace_field_is_a_digit_in_either_dialect),
         cmocka_unit_test(scripts_print_back_as_themselves),
         cmocka_unit_test(every_line_of_the_grammar_page_parses),
     };
