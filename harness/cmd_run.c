@@ -10,6 +10,9 @@
 #include "harness/run_suite.h"
 #include "harness/script_parse.h"
 
+/* Cases in real time that one processor has room for, and as many as a machine has. */
+enum { ASLEEP = 48, MOST_ASLEEP = 96 };
+
 struct options {
     struct suite_options suite;
     struct report_paths paths;
@@ -30,7 +33,9 @@ static const struct argp_option argp_options[] = {
     { "expect", KEY_EXPECT, "FILE", 0,
       "failures that are known, SCRIPT<TAB>REASON a line, and must fail; a folder: SUT.tsv in it",
       0 },
-    { "jobs", 'j', "N", 0, "run N cases at once (default: one a processor, in real time 16)", 0 },
+    { "jobs", 'j', "N", 0,
+      "run N cases at once (default: one a processor); in real time, where a case sleeps nearly "
+      "all of it, 48 count as one, and at most 96 run", 0 },
     { "tap", KEY_TAP, NULL, 0, "write TAP to standard output (the default)", 0 },
     { "json", KEY_JSON, "FILE", 0, "write the results as JSON", 0 },
     { "junit", KEY_JUNIT, "FILE", 0, "write JUnit XML", 0 },
@@ -142,6 +147,18 @@ static int run(const struct options *o, const struct suite *s)
     return status;
 }
 
+static unsigned jobs(const struct options *o)
+{
+    const struct sut_ops *ops = o->suite.ops;
+    const unsigned given = o->suite.jobs, n = given ? given
+                                                    : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+    if (ops->caps & SUT_ONE_AT_A_TIME)
+        return 1;
+    if (!ops->wait)
+        return n;
+    return n < MOST_ASLEEP / ASLEEP ? n * ASLEEP : MOST_ASLEEP;
+}
+
 int cmd_run(int argc, char **argv)
 {
     struct options o = { .suite = { .seed = 1, .timeout_s = 60 }, .on = "refstack" };
@@ -157,9 +174,7 @@ int cmd_run(int argc, char **argv)
                  "lwip, so:FILE (a packetdrill plug-in) or tap:NAME", o.on);
         return usage(error);
     }
-    /* A case in real time sleeps nearly all of it. */
-    if (!o.suite.jobs)
-        o.suite.jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN) * (o.suite.ops->wait ? 16 : 1);
+    o.suite.jobs = jobs(&o);
     if (o.suite.keep && mkdir(o.suite.keep, 0777) < 0 && errno != EEXIST) {
         snprintf(error, sizeof(error), "cannot make the folder %s: %s; give --keep one that can "
                                        "be made", o.suite.keep, strerror(errno));

@@ -29,4 +29,7 @@ struct run_result {
 void run_script(const struct script *, const struct sut_ops *, const struct run_options *,
                 struct run_result *);
 
+/* Microseconds that the script takes at least, by its own clock. */
+uint64_t run_least(const struct script *);
+
 #endif

@@ -85,8 +85,6 @@ void run_put_back(struct run *, uint64_t at);
 void run_happened(struct run *);
 /* How much later than `to` something may come that was due then. */
 uint64_t run_slack(const struct run *, uint64_t to);
-/* Seconds that the script takes at least, in microseconds. */
-uint64_t run_least(const struct script *);
 
 /* ---- Packets (run_packet.c, run_ip.c, run_expect.c) ------------------------------------- */
 

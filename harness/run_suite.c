@@ -14,6 +14,7 @@
 
 #include "harness/ladder.h"
 #include "harness/pcapng_case.h"
+#include "harness/run_record.h"
 #include "harness/script_parse.h"
 
 /* ---- Finding scripts -------------------------------------------------------------------- */
@@ -140,6 +141,7 @@ enum { MOST_ATTEMPTS = 8 };
 enum slot_state { SLOT_WAITING, SLOT_RUNNING, SLOT_DONE, SLOT_REPORTED };
 
 struct slot {
+    size_t turn; /* the case that is run as the n-th */
     _Atomic int state;
     pid_t worker;
     double began;
@@ -149,6 +151,7 @@ struct slot {
 
 struct board {
     _Atomic size_t next;
+    char *records; /* folder of live runs' traces, or NULL */
     struct slot slot[];
 };
 
@@ -176,32 +179,52 @@ static bool is_known(const struct suite_options *opt, const struct suite_case *c
     return known && strstr(res->reason, known->sign);
 }
 
-static void run_one(const struct suite_case *c, const struct suite_options *opt,
-                    struct result_case *trace, struct run_result *res)
+/* What has to be recorded of it. */
+static bool wanted(const struct suite_options *opt, enum verdict verdict)
+{
+    return opt->trace_all ? verdict != VERDICT_ERROR : opt->keep && verdict == VERDICT_FAIL;
+}
+
+static void run_once(const struct suite_case *c, const struct suite_options *opt,
+                     struct result_case *trace, struct run_result *res)
 {
     const struct run_options run = { .seed = case_seed(opt, c), .ip = c->ip, .trace = trace,
                                      .real_limit = opt->timeout_s * RS_SEC };
-    /* In real time two clocks may meet at one moment: a failure counts when it is seen twice, and
-     * what fails while the machine runs us late has shown nothing. */
+    run_script(c->script, opt->ops, &run, res);
+}
+
+/* In real time two clocks may meet at one moment: a failure counts when it is seen twice, and what
+ * fails while the machine runs us late has shown nothing.  Recorded is the run that counts. */
+static void run_live(const struct suite_case *c, const struct suite_options *opt,
+                     struct board *b, size_t i)
+{
+    struct run_result *res = &b->slot[i].result;
     unsigned seen = 0;
-    for (int n = 0; n < MOST_ATTEMPTS; n++) {
-        run_script(c->script, opt->ops, &run, res);
-        if (res->verdict != VERDICT_FAIL || !opt->ops->wait || trace)
-            return;
-        seen += !res->stalled;
-        if (seen == 2 || (seen && is_known(opt, c, res)))
-            return;
+    bool last = false;
+    for (int n = 0; !last; n++) {
+        struct result *record = result_new("tcprig run");
+        run_once(c, opt, result_case(record, "script", c->name, opt->ops->name, c->ip), res);
+        seen += res->verdict == VERDICT_FAIL && !res->stalled;
+        last = res->verdict != VERDICT_FAIL || seen == 2 || (seen && is_known(opt, c, res)) ||
+               n + 1 == MOST_ATTEMPTS;
+        if (last && wanted(opt, res->verdict))
+            record_write(b->records, i, record);
+        result_free(record);
     }
 }
 
 static void work(const struct suite *s, const struct suite_options *opt, struct board *b)
 {
-    for (size_t i; (i = atomic_fetch_add(&b->next, 1)) < s->n;) {
+    for (size_t n; (n = atomic_fetch_add(&b->next, 1)) < s->n;) {
+        const size_t i = b->slot[n].turn;
         struct slot *slot = &b->slot[i];
         slot->worker = getpid();
         slot->began = suite_clock();
         atomic_store(&slot->state, SLOT_RUNNING);
-        run_one(&s->item[i], opt, NULL, &slot->result);
+        if (opt->ops->wait)
+            run_live(&s->item[i], opt, b, i);
+        else
+            run_once(&s->item[i], opt, NULL, &slot->result);
         slot->seconds = suite_clock() - slot->began;
         atomic_store(&slot->state, SLOT_DONE);
     }
@@ -278,18 +301,22 @@ static void tag_all(struct result_case *rc, const struct script *s)
                 case_tag(rc, p->name);
 }
 
-static void report_one(const struct suite_case *c, const struct suite_options *opt,
-                       const struct slot *slot, struct result *out, struct tap *tap)
+static void report_one(const struct suite *s, const struct suite_options *opt,
+                       const struct board *b, size_t i, struct result *out, struct tap *tap)
 {
+    const struct suite_case *c = &s->item[i];
+    const struct slot *slot = &b->slot[i];
     const struct run_result *res = &slot->result;
     struct result_case *rc = result_case(out, "script", c->name, opt->ops->name, c->ip);
     const bool failed = res->verdict == VERDICT_FAIL;
     case_file(rc, c->path);
     case_actors(rc, "script", opt->ops->name);
     tag_all(rc, c->script);
-    if (opt->trace_all ? res->verdict != VERDICT_ERROR : failed && opt->keep) {
+    if (wanted(opt, res->verdict) && !opt->ops->wait) {
         struct run_result again;
-        run_one(c, opt, rc, &again);
+        run_once(c, opt, rc, &again);
+    } else if (wanted(opt, res->verdict)) {
+        record_take(b->records, i, rc);
     }
     if (failed && opt->keep) {
         keep_artefact(rc, opt->keep, "pcapng");
@@ -316,10 +343,37 @@ static size_t report_done(const struct suite *s, const struct suite_options *opt
                           size_t from, struct result *out, struct tap *tap)
 {
     while (from < s->n && atomic_load(&b->slot[from].state) == SLOT_DONE) {
-        report_one(&s->item[from], opt, &b->slot[from], out, tap);
+        report_one(s, opt, b, from, out, tap);
         from++;
     }
     return from;
+}
+
+struct length {
+    uint64_t us;
+    size_t item;
+};
+
+static int longer_first(const void *a, const void *b)
+{
+    const struct length *x = a, *y = b;
+    if (x->us != y->us)
+        return x->us < y->us ? 1 : -1;
+    return x->item < y->item ? -1 : 1;
+}
+
+/* In real time the longest are begun first, so that none of them is waited for in the end. */
+static void take_turns(const struct suite *s, const struct suite_options *opt, struct board *b)
+{
+    struct length *l = calloc(s->n + 1, sizeof(*l));
+    if (!l)
+        abort();
+    for (size_t i = 0; i < s->n; i++)
+        l[i] = (struct length){ opt->ops->wait ? run_least(s->item[i].script) : 0, i };
+    qsort(l, s->n, sizeof(*l), longer_first);
+    for (size_t i = 0; i < s->n; i++)
+        b->slot[i].turn = l[i].item;
+    free(l);
 }
 
 void suite_run(const struct suite *s, const struct suite_options *opt, struct result *out,
@@ -331,6 +385,9 @@ void suite_run(const struct suite *s, const struct suite_options *opt, struct re
         abort();
     unsigned alive = 0;
     size_t done = 0;
+    take_turns(s, opt, b);
+    if (opt->ops->wait && (opt->keep || opt->trace_all))
+        b->records = record_folder();
     for (unsigned i = 0; i < opt->jobs && i < s->n; i++)
         alive += start_worker(s, opt, b) > 0;
     if (!alive)
@@ -351,5 +408,6 @@ void suite_run(const struct suite *s, const struct suite_options *opt, struct re
         done = report_done(s, opt, b, done, out, tap);
     }
     report_done(s, opt, b, done, out, tap);
+    record_folder_remove(b->records);
     munmap(b, size);
 }

@@ -2,7 +2,8 @@
  *
  * Each worker writes its verdicts into shared memory, so that a stack that crashes or hangs costs
  * one case and not the run.  Traces are not carried over: in virtual time a second run is the
- * same run, so the cases whose packets are wanted are run again here, recorded. */
+ * same run, so the cases whose packets are wanted are run again here, recorded.  In real time the
+ * run that was judged is recorded (run_record.h). */
 #ifndef HARNESS_RUN_SUITE_H
 #define HARNESS_RUN_SUITE_H
 

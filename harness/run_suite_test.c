@@ -99,6 +99,77 @@ static void a_script_for_either_version_is_a_case_of_each(void **state)
     result_free(r);
 }
 
+/* ---- In real time ----------------------------------------------------------------------- */
+
+/* refstack, as a stack whose runs all differ: each has a TTL of its own. */
+static struct sut_ops live;
+static uint8_t n_runs;
+
+static void *live_create(const struct sut_config *config, uint64_t now, char *why, size_t cap)
+{
+    char ttl[8];
+    struct sut_config own = *config;
+    snprintf(ttl, sizeof(ttl), "%d", 10 + n_runs++);
+    own.setting[own.n_settings++] = (struct sut_setting){ "ttl", ttl };
+    return sut_refstack.create(&own, now, why, cap);
+}
+
+static uint64_t live_wait(void *sut, uint64_t until)
+{
+    (void)sut;
+    return until;
+}
+
+static struct result *run_live_script(const char *text, const char *keep)
+{
+    char path[128], error[1024];
+    struct suite s = { 0 };
+    struct tap tap;
+    live = sut_refstack;
+    live.create = live_create;
+    live.wait = live_wait;
+    const struct suite_options opt = { .ops = &live, .jobs = 1, .timeout_s = 60, .seed = 1,
+                                       .ip = 4, .keep = keep };
+    snprintf(path, sizeof(path), "%s/live.pkt", keep);
+    FILE *f = fopen(path, "w"), *null = fopen("/dev/null", "w");
+    assert_true(f && null);
+    fputs(text, f);
+    fclose(f);
+    assert_int_equal(suite_add(&s, path, &opt, error, sizeof(error)), 0);
+    struct result *r = result_new("test");
+    tap_begin(&tap, null, s.n);
+    suite_run(&s, &opt, r, &tap);
+    fclose(null);
+    suite_free(&s);
+    unlink(path);
+    return r;
+}
+
+static void a_live_failure_shows_the_run_that_failed_and_no_other(void **state)
+{
+    (void)state;
+    enum { TTL_AT = 8 };
+    char keep[] = "/tmp/tcprig-keep-XXXXXX";
+    assert_non_null(mkdtemp(keep));
+    struct result *r = run_live_script("0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n"
+                                       "+0 bind(3, ..., ...) = 0\n+0 listen(3, 1) = 0\n"
+                                       "+0 < S 0:0(0) win 9\n+0 > S. 0:0(0) ack 77\n", keep);
+    const struct result_case *c = r->cases[0];
+    assert_int_equal(c->verdict, VERDICT_FAIL);
+    assert_non_null(strstr(c->reason, "ack: expected 77, got 1"));
+    const struct trace_row *last = NULL;
+    for (size_t i = 0; i < c->n_rows; i++)
+        if (c->row[i].kind == TRACE_PACKET)
+            last = &c->row[i];
+    assert_non_null(last);
+    assert_int_equal(last->octet[TTL_AT], 11); /* it fails twice; the second run is the verdict's */
+    assert_int_equal(c->n_artefacts, 2);
+    for (size_t i = 0; i < c->n_artefacts; i++)
+        assert_int_equal(unlink(c->artefact[i].path), 0);
+    assert_int_equal(rmdir(keep), 0);
+    result_free(r);
+}
+
 static int make_scripts(void **state)
 {
     (void)state;
@@ -130,6 +201,7 @@ int main(void)
         cmocka_unit_test(a_crash_or_a_hang_costs_one_case),
         cmocka_unit_test(a_filter_takes_a_part_of_a_path_or_a_tag),
         cmocka_unit_test(a_script_for_either_version_is_a_case_of_each),
+        cmocka_unit_test(a_live_failure_shows_the_run_that_failed_and_no_other),
     };
     return cmocka_run_group_tests(tests, make_scripts, remove_scripts);
 }

@@ -18,7 +18,8 @@ enum sut_cap {
     SUT_IP6 = 2,
     SUT_MANY_CONNECTIONS = 4,
     SUT_STATE = 8, /* it tells the state of its connections */
-    SUT_SYSCTL = 16 /* it takes sysctl lines by their own names, as settings */
+    SUT_SYSCTL = 16, /* it takes sysctl lines by their own names, as settings */
+    SUT_ONE_AT_A_TIME = 32 /* there is one such stack, and its cases run one after the other */
 };
 
 enum { SUT_NAME_MAX = 32, SUT_SETTINGS_MAX = 32 };

@@ -232,7 +232,7 @@ static void *tap_create(const struct sut_config *config, uint64_t now, char *why
 
 static const struct sut_ops wire_only = {
     .name = "tap",
-    .caps = SUT_MANY_CONNECTIONS,
+    .caps = SUT_MANY_CONNECTIONS | SUT_ONE_AT_A_TIME,
     .create = tap_create,
     .destroy = tap_destroy,
     .input = tap_input,

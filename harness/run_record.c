@@ -1,0 +1,68 @@
+#include "harness/run_record.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "harness/report.h"
+
+char *record_folder(void)
+{
+    const char *tmp = getenv("TMPDIR");
+    char *folder = result_text("%s/tcprig-run-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    if (mkdtemp(folder))
+        return folder;
+    free(folder);
+    return NULL;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+    (void)st, (void)kind, (void)ftw;
+    return remove(path);
+}
+
+void record_folder_remove(char *folder)
+{
+    if (folder)
+        nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    free(folder);
+}
+
+static FILE *open_record(const char *folder, size_t i, const char *mode)
+{
+    char *path = result_text("%s/%zu", folder, i);
+    FILE *f = fopen(path, mode);
+    free(path);
+    return f;
+}
+
+void record_write(const char *folder, size_t i, const struct result *r)
+{
+    FILE *f = folder ? open_record(folder, i, "w") : NULL;
+    if (!f)
+        return;
+    report_json(r, f);
+    fclose(f);
+}
+
+void record_take(const char *folder, size_t i, struct result_case *to)
+{
+    char why[256];
+    FILE *f = folder ? open_record(folder, i, "r") : NULL;
+    struct result *r = f ? report_read(f, "a live run's trace", why, sizeof(why)) : NULL;
+    if (f)
+        fclose(f);
+    if (!r)
+        return;
+    if (r->n_cases == 1 && to->n_rows == 0) {
+        struct result_case *from = r->cases[0];
+        to->row = from->row;
+        to->n_rows = from->n_rows;
+        to->rows_left_out = from->rows_left_out;
+        from->row = NULL;
+        from->n_rows = 0;
+    }
+    result_free(r);
+}
