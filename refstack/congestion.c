@@ -54,6 +54,12 @@ static uint32_t newreno_ssthresh(struct tcb *t, uint32_t flight)
 
 const struct cc_algorithm cc_newreno = { .grow = newreno_grow, .ssthresh = newreno_ssthresh };
 
+static void not_in_use(struct rs_host *h, struct tcb *t)
+{
+    if (algorithm(t)->pause)
+        algorithm(t)->pause(h, t);
+}
+
 /* MUST-19, with the algorithm that the user chose (MAY-18).  cwnd grows only while the sender uses
  * it: what an application did not send proves nothing about the path (the concern of RFC 7661, met
  * here by the plain rule of RFC 9438 section 5.8). */
@@ -65,8 +71,10 @@ void cc_on_ack(struct rs_host *h, struct tcb *t, uint32_t acked, uint32_t flight
         t->cwnd += t->smss;
         return;
     }
-    if (flight_before < t->cwnd / 2)
+    if (flight_before < t->cwnd / 2) {
+        not_in_use(h, t);
         return;
+    }
     if (t->cwnd < t->ssthresh)
         t->cwnd += min_u32(acked, t->smss);
     else
@@ -86,6 +94,8 @@ void cc_on_rto(struct rs_host *h, struct tcb *t)
 {
     if (t->retransmits == 1)
         cc_on_congestion(h, t);
+    if (algorithm(t)->timeout)
+        algorithm(t)->timeout(t);
     t->cwnd = t->smss;
 }
 
@@ -93,6 +103,9 @@ void cc_on_rto(struct rs_host *h, struct tcb *t)
  * good. */
 void cc_on_idle(struct rs_host *h, struct tcb *t)
 {
-    if (t->snd_una == t->snd_nxt && t->last_sent && h->now - t->last_sent > t->rto)
+    if (t->snd_una != t->snd_nxt)
+        return;
+    not_in_use(h, t);
+    if (t->last_sent && h->now - t->last_sent > t->rto)
         t->cwnd = min_u32(t->cwnd, initial_window(t));
 }

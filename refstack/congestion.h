@@ -19,6 +19,7 @@ struct cubic {
     uint32_t cwnd_prior;
     uint32_t k_ms;
     uint32_t epoch_ms; /* start of the current congestion avoidance stage; 0: none */
+    uint32_t used_ms;  /* when cwnd was last in use */
 };
 
 struct cc_algorithm {
@@ -26,6 +27,10 @@ struct cc_algorithm {
     void (*grow)(struct rs_host *, struct tcb *, uint32_t acked);
     /* Congestion was met with `flight` octets out: returns the new ssthresh. */
     uint32_t (*ssthresh)(struct tcb *, uint32_t flight);
+    /* The sender has not used cwnd in full since the last ACK.  This and the next may be NULL. */
+    void (*pause)(struct rs_host *, struct tcb *);
+    /* A retransmission timeout was met. */
+    void (*timeout)(struct tcb *);
 };
 
 extern const struct cc_algorithm cc_newreno, cc_cubic;

@@ -34,6 +34,7 @@ static void begin_epoch(struct rs_host *h, struct tcb *t)
 
     c->epoch_ms = clock_ms(h);
     c->w_est = t->cwnd;
+    t->bytes_acked = 0;
     if (t->cwnd >= c->w_max) {
         c->w_max = t->cwnd;
         c->k_ms = 0;
@@ -50,10 +51,9 @@ static uint32_t target(const struct tcb *t, uint32_t elapsed_ms)
     const struct cubic *c = &t->cubic;
     int64_t dt = (int64_t)elapsed_ms + (int64_t)(t->srtt / RS_MSEC) - c->k_ms;
 
+    /* On the other side K is the bound, the more segments W_max holds the smaller they are. */
     if (dt > MAX_MS)
         dt = MAX_MS;
-    if (dt < -MAX_MS)
-        dt = -MAX_MS;
     const int64_t grown = dt * dt * dt / 10000 * 4 * t->smss / 1000000;
     const int64_t w = c->w_max + grown;
     if (w < t->cwnd)
@@ -63,12 +63,19 @@ static uint32_t target(const struct tcb *t, uint32_t elapsed_ms)
 }
 
 /* Section 4.3, the Reno-friendly window: alpha = 3 (1 - beta) / (1 + beta) = 9/17, or 1 once the
- * window of before the loss is reached. */
+ * window of before the loss is reached.  Octets acknowledged wait in bytes_acked until they are
+ * worth whole ones of the estimate: in a large window one ACK is worth less than that. */
 static void grow_estimate(struct tcb *t, uint32_t acked)
 {
     struct cubic *c = &t->cubic;
-    const uint64_t step = (uint64_t)t->smss * acked / t->cwnd;
-    c->w_est += (uint32_t)(c->w_est < c->cwnd_prior ? step * 9 / 17 : step);
+    const bool below = c->w_est < c->cwnd_prior;
+    const uint64_t gain = (below ? UINT64_C(9) : 17) * t->smss;
+    const uint64_t cost = UINT64_C(17) * t->cwnd;
+    const uint64_t waiting = (uint64_t)t->bytes_acked + acked;
+    const uint64_t step = waiting * gain / cost;
+
+    c->w_est += (uint32_t)step;
+    t->bytes_acked = (uint32_t)(waiting - step * cost / gain);
 }
 
 static void cubic_grow(struct rs_host *h, struct tcb *t, uint32_t acked)
@@ -77,6 +84,7 @@ static void cubic_grow(struct rs_host *h, struct tcb *t, uint32_t acked)
 
     if (c->epoch_ms == 0)
         begin_epoch(h, t);
+    c->used_ms = clock_ms(h);
     grow_estimate(t, acked);
     const uint32_t aim = target(t, clock_ms(h) - c->epoch_ms);
     const uint32_t grown = t->cwnd + (uint32_t)((uint64_t)(aim - t->cwnd) * acked / t->cwnd);
@@ -99,4 +107,29 @@ static uint32_t cubic_ssthresh(struct tcb *t, uint32_t flight)
     return ssthresh > least ? ssthresh : least;
 }
 
-const struct cc_algorithm cc_cubic = { .grow = cubic_grow, .ssthresh = cubic_ssthresh };
+/* Section 4.2: the time of a stage does not include what is spent with cwnd not in use; else the
+ * window would leap when it is used again (section 5.8). */
+static void cubic_pause(struct rs_host *h, struct tcb *t)
+{
+    struct cubic *c = &t->cubic;
+    const uint32_t now = clock_ms(h);
+
+    if (c->epoch_ms == 0)
+        return;
+    c->epoch_ms += now - c->used_ms;
+    c->used_ms = now;
+}
+
+/* Section 4.8: the first stage after a timeout begins at its plateau, K being 0. */
+static void cubic_timeout(struct tcb *t)
+{
+    t->cubic.w_max = 0;
+    t->cubic.epoch_ms = 0;
+}
+
+const struct cc_algorithm cc_cubic = {
+    .grow = cubic_grow,
+    .ssthresh = cubic_ssthresh,
+    .pause = cubic_pause,
+    .timeout = cubic_timeout,
+};
