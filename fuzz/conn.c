@@ -5,11 +5,8 @@
 enum {
     MAX_EVENTS = 64,
     REPLAYED = 16,
-    MAX_STEPS = 64,     /* deadlines that one wait runs through */
-    MAX_END_STEPS = 400 /* the retransmissions, probes and 2 MSL of all connections together */
+    MAX_STEPS = 64 /* deadlines that one wait runs through */
 };
-
-static const rs_time end_bound = 1000 * RS_SEC;
 
 static struct conn the_conn; /* reset for each input; static because it is large */
 
@@ -72,23 +69,6 @@ static void run_event(struct conn *c, struct input_event *e)
     }
 }
 
-/* RFC 9293 section 3.9.1: a connection that nobody uses and nobody answers comes to its end. */
-static void end(struct conn *c, bool release)
-{
-    const rs_time bound = c->now + end_bound;
-    unsigned steps = 0;
-
-    oracle_place.before = conn_state(c);
-    oracle_place.event = release ? "end by RELEASE" : "end by ABORT";
-    oracle_place.index++;
-    egress_event(&c->egress);
-    conn_let_go(c, release);
-    conn_settle(c);
-    while (conn_alive(c) > 0 && conn_step(c, bound))
-        ORACLE(work_bounded, ++steps <= MAX_END_STEPS, "%u deadlines after the end", steps);
-    invariants_check_empty(c->host);
-}
-
 static void run_once(struct conn *c, const uint8_t *data, size_t size,
                      const struct conn_watch *watch)
 {
@@ -100,7 +80,7 @@ static void run_once(struct conn *c, const uint8_t *data, size_t size,
     c->feedback = feed;
     for (unsigned n = 0; n < MAX_EVENTS && input_next(&r, &event); n++)
         run_event(c, &event);
-    end(c, r.release);
+    conn_finish(c, r.release);
 }
 
 /* One input in sixteen, the first of a process among them, runs once more on the host as the first

@@ -20,8 +20,7 @@ FUZZ_TARGETS := $(patsubst fuzz/%.c,%,$(wildcard fuzz/fuzz_*.c))
 # that run in process without namespaces or devices.
 FUZZ_HARNESS := $(filter-out %_test.c,$(wildcard $(patsubst %,harness/%.c,oracle guard input_* \
     decode decode_* tracelog* invariants* arrival egress* conn_* peer place vnet fault wireview* \
-    script script_lex \
-    script_parse* script_print* tracelog)))
+    script script_lex script_set script_parse* script_print* tracelog)))
 FUZZ_LIB_SRC := $(filter-out %_test.c %_main.c fuzz/fuzz_%.c fuzz/mutate_afl.c fuzz/seedgen.c, \
     $(wildcard refstack/*.c fuzz/*.c)) $(FUZZ_HARNESS)
 FUZZ_CFLAGS := -std=gnu11 -g -O2 -I. -MMD -MP -Wall -Wextra -Wconversion -Wshadow -pedantic \

@@ -199,7 +199,7 @@ static void make_user(struct mutate_random *r, struct input_event *e)
     static const uint8_t op[] = { SC_OPEN_ACTIVE, SC_OPEN_PASSIVE, SC_SEND, SC_SEND, SC_SEND,
                                   SC_SEND_URGENT, SC_RECEIVE, SC_RECEIVE, SC_RECEIVE, SC_CLOSE,
                                   SC_CLOSE, SC_ABORT, SC_STATUS, SC_RELEASE, SC_OPEN_FROM_LISTEN,
-                                  INPUT_LISTEN, INPUT_ACCEPT };
+                                  SC_LISTEN, SC_ACCEPT };
     e->ev.kind = SC_USER;
     e->ev.u.user = (struct sc_user){ .op = PICK(r, op), .amount = random_u16(r) };
     if (chance(r, 6))
@@ -261,7 +261,7 @@ static void make_fault(struct mutate_random *r, struct input_event *e)
 static void make_setting(struct mutate_random *r, struct input_event *e)
 {
     e->ev.kind = SC_CONFIG;
-    e->setting = (enum input_setting)mutate_below(r, INPUT_N_SETTINGS);
+    e->setting = (enum sc_setting)mutate_below(r, SC_N_SETTINGS);
     e->value = random_u16(r);
     e->ev.u.user = (struct sc_user){ .op = 0 };
 }

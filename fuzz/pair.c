@@ -246,7 +246,7 @@ static void run_call(struct pair *p, int i, const struct sc_user *u)
     case SC_ABORT: let_go(p, i, true); break;
     case SC_RELEASE: let_go(p, i, false); break;
     case SC_STATUS: note_error(e); break;
-    case INPUT_ACCEPT: call_accept(p, i); break;
+    case SC_ACCEPT: call_accept(p, i); break;
     case SC_OPEN_FROM_LISTEN: break;
     default: call_open(p, i, u->op); break;
     }
@@ -259,13 +259,13 @@ static void run_setting(struct pair *p, int i, const struct input_event *ev)
 
     if (rs_get(e->host, e->handle, &t) < 0)
         return;
-    if (ev->setting == INPUT_SET_NAGLE)
+    if (ev->setting == SC_SET_NAGLE)
         t.nagle = ev->value & 1;
-    else if (ev->setting == INPUT_SET_DELAYED_ACK)
+    else if (ev->setting == SC_SET_DELAYED_ACK)
         t.delayed_ack = ev->value % 500 * RS_MSEC;
-    else if (ev->setting == INPUT_SET_RCV_BUF)
+    else if (ev->setting == SC_SET_RCV_BUF)
         t.rcv_buf = 256u + ev->value % 4096;
-    else if (ev->setting == INPUT_SET_SND_BUF)
+    else if (ev->setting == SC_SET_SND_BUF)
         t.snd_buf = 1u + ev->value % 4096;
     rs_set(e->host, e->handle, &t, p->net.now);
     invariants_note(&e->invariants, &t);

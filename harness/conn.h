@@ -99,11 +99,14 @@ void conn_receive(struct conn *, const uint8_t *p, size_t len, bool plain);
 /* User calls and settings (conn_call.c). */
 void conn_call(struct conn *, const struct sc_user *);
 void conn_setting(struct conn *, const struct input_event *);
+/* The user lets go, and every connection comes to its end within a bound. */
+void conn_finish(struct conn *, bool release);
 /* The user lets go of everything. */
 void conn_let_go(struct conn *, bool release);
 
 /* The class of an event, for signatures and feedback: "segment SYN+ACK", "call CLOSE". */
 const char *conn_event_class(const struct input_event *);
+const char *conn_segment_class(uint16_t flags, uint32_t text_len);
 unsigned conn_event_number(const struct input_event *); /* below CONN_EVENT_NUMBERS */
 enum { CONN_EVENT_NUMBERS = 128 };
 

@@ -118,7 +118,7 @@ void conn_call(struct conn *c, const struct sc_user *u)
     case SC_RECEIVE: call_receive(c, i, u->amount); break;
     case SC_CLOSE: check_result(c, rs_close(c->host, c->handle[i], c->now), 0); break;
     case SC_STATUS: call_status(c, i); break;
-    case INPUT_ACCEPT: call_accept(c, i); break;
+    case SC_ACCEPT: call_accept(c, i); break;
     case SC_ABORT:
         check_result(c, rs_abort(c->host, c->handle[i], c->now), 0);
         c->handle[i] = -1;
@@ -139,17 +139,7 @@ void conn_setting(struct conn *c, const struct input_event *e)
 
     if (rs_get(c->host, c->handle[i], &t) < 0)
         return;
-    switch (e->setting) {
-    case INPUT_SET_NAGLE: t.nagle = e->value & 1; break;
-    case INPUT_SET_DELAYED_ACK: t.delayed_ack = e->value % 500 * RS_MSEC; break;
-    case INPUT_SET_KEEPALIVE: t.keepalive = e->value & 1; break;
-    case INPUT_SET_USER_TIMEOUT: t.user_timeout = e->value * RS_SEC; break;
-    case INPUT_SET_RCV_BUF: t.rcv_buf = 1u + e->value % 8192; break;
-    case INPUT_SET_SND_BUF: t.snd_buf = 1u + e->value % 8192; break;
-    case INPUT_SET_MSS: t.mss = e->value; break;
-    case INPUT_SET_CHALLENGE_ACKS: t.challenge_acks = e->value; break;
-    case INPUT_N_SETTINGS: break;
-    }
+    sc_set(&t, e->setting, e->value);
     check_result(c, rs_set(c->host, c->handle[i], &t, c->now), 0);
     invariants_note(&c->invariants, &t);
     conn_settle(c);

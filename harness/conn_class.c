@@ -15,8 +15,8 @@ static const char *const user_class[INPUT_N_USER_OPS] = {
     [SC_ABORT] = "call ABORT",
     [SC_STATUS] = "call STATUS",
     [SC_RELEASE] = "call RELEASE",
-    [INPUT_LISTEN] = "call LISTEN",
-    [INPUT_ACCEPT] = "call ACCEPT",
+    [SC_LISTEN] = "call LISTEN",
+    [SC_ACCEPT] = "call ACCEPT",
 };
 
 /* FIN SYN RST ACK and whether there is text: what the state machine turns on. */
@@ -32,18 +32,25 @@ static const char *const segment_class[32] = {
     "segment SYN+RST+FIN+ACK text",
 };
 
-static unsigned segment_number(const struct sc_segment *seg)
+static unsigned segment_number(uint16_t flags, uint32_t text_len)
 {
-    unsigned n = seg->flags & (TCP_FIN | TCP_SYN | TCP_RST);
+    unsigned n = flags & (TCP_FIN | TCP_SYN | TCP_RST);
 
-    n |= seg->flags & TCP_ACK ? 8u : 0u;
-    return n | (seg->text_len ? 16u : 0u);
+    n |= flags & TCP_ACK ? 8u : 0u;
+    return n | (text_len ? 16u : 0u);
+}
+
+const char *conn_segment_class(uint16_t flags, uint32_t text_len)
+{
+    return segment_class[segment_number(flags, text_len)];
 }
 
 const char *conn_event_class(const struct input_event *e)
 {
+    const struct sc_segment *seg = &e->ev.u.packet.seg;
+
     switch (e->ev.kind) {
-    case SC_PACKET: return segment_class[segment_number(&e->ev.u.packet.seg)];
+    case SC_PACKET: return conn_segment_class(seg->flags, seg->text_len);
     case SC_USER: return user_class[e->ev.u.user.op];
     case SC_WAIT: return "time";
     case SC_ICMP: return "ICMP";
@@ -58,7 +65,8 @@ unsigned conn_event_number(const struct input_event *e)
     switch (e->ev.kind) {
     case SC_PACKET: {
         const struct sc_segment *seg = &e->ev.u.packet.seg;
-        return SEGMENTS + segment_number(seg) + (seg->flags & TCP_URG ? 32u : 0u);
+        return SEGMENTS + segment_number(seg->flags, seg->text_len) +
+               (seg->flags & TCP_URG ? 32u : 0u);
     }
     case SC_USER: return USERS + e->ev.u.user.op;
     case SC_WAIT: return OTHERS + e->wait % 16u;

@@ -2,7 +2,12 @@
 
 #include <stdlib.h>
 
-enum { HOST_OCTETS = 16384 }; /* the most that a small host may take: rs_init refuses more */
+enum {
+    HOST_OCTETS = 16384, /* the most that a small host may take: rs_init refuses more */
+    MAX_END_STEPS = 400  /* the retransmissions, probes and 2 MSL of all connections together */
+};
+
+static const rs_time end_bound = 1000 * RS_SEC;
 
 static union {
     max_align_t align;
@@ -105,6 +110,23 @@ bool conn_step(struct conn *c, rs_time until)
     if (users == 0)
         ORACLE(egress_silence, false, "a deadline and no connection");
     return true;
+}
+
+/* RFC 9293 section 3.9.1: a connection that nobody uses and nobody answers comes to its end. */
+void conn_finish(struct conn *c, bool release)
+{
+    const rs_time bound = c->now + end_bound;
+    unsigned steps = 0;
+
+    oracle_place.before = conn_state(c);
+    oracle_place.event = release ? "end by RELEASE" : "end by ABORT";
+    oracle_place.index++;
+    egress_event(&c->egress);
+    conn_let_go(c, release);
+    conn_settle(c);
+    while (conn_alive(c) > 0 && conn_step(c, bound))
+        ORACLE(work_bounded, ++steps <= MAX_END_STEPS, "%u deadlines after the end", steps);
+    invariants_check_empty(c->host);
 }
 
 /* ---- The host --------------------------------------------------------------------------- */

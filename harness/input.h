@@ -30,8 +30,8 @@ enum input_config {
     INPUT_RFC1337 = 128
 };
 
-/* User calls beyond those that scripts name: refstack's own listener, and a change of settings. */
-enum input_user_op { INPUT_LISTEN = SC_N_USER_OPS, INPUT_ACCEPT, INPUT_N_USER_OPS };
+/* Inputs have the user calls up to ACCEPT; a change of settings is an event of its own. */
+enum { INPUT_N_USER_OPS = SC_ACCEPT + 1 };
 
 /* How long an SC_WAIT lasts; the named ones lie on and beside the timers of the RFCs. */
 #define INPUT_WAITS(X)                                                                             \
@@ -68,19 +68,6 @@ uint64_t input_wait_us(enum input_wait);
 /* Raw octets enter as a whole datagram, or as the payload of one that is otherwise right. */
 enum input_raw { INPUT_RAW_DATAGRAM, INPUT_RAW_TCP, INPUT_RAW_ICMP, INPUT_N_RAWS };
 
-/* Settings that SC_CONFIG changes on a live connection (rs_set). */
-enum input_setting {
-    INPUT_SET_NAGLE,
-    INPUT_SET_DELAYED_ACK,
-    INPUT_SET_KEEPALIVE,
-    INPUT_SET_USER_TIMEOUT,
-    INPUT_SET_RCV_BUF,
-    INPUT_SET_SND_BUF,
-    INPUT_SET_MSS,
-    INPUT_SET_CHALLENGE_ACKS,
-    INPUT_N_SETTINGS
-};
-
 /* An event as scripts hold it, with room for its options and what scripts have no word for.
  * Kinds met: SC_PACKET and SC_ICMP (to the stack), SC_USER, SC_WAIT, SC_FAULT, and
  *     SC_OPAQUE  raw_form, raw, raw_len
@@ -92,7 +79,7 @@ struct input_event {
     enum input_raw raw_form;
     uint8_t raw_len;
     const uint8_t *raw;
-    enum input_setting setting;
+    enum sc_setting setting;
     uint16_t value;
     struct sc_option option[SC_MAX_OPTIONS];
 };

@@ -271,7 +271,7 @@ static void decode_fault(struct rcur *c, struct input_event *e, unsigned arg)
 static void decode_set(struct rcur *c, struct input_event *e, unsigned arg)
 {
     e->ev.kind = SC_CONFIG;
-    e->setting = (arg & 15) % INPUT_N_SETTINGS;
+    e->setting = (arg & 15) % SC_N_SETTINGS;
     e->ev.u.user = (struct sc_user){ .op = 0 };
     e->ev.u.user.conn = decode_conn(c, e, arg);
     e->value = rcur_u16(c);

@@ -43,7 +43,7 @@ static const uint8_t s_close_wait[] = { ESTABLISHED, FIN };
 static const uint8_t s_closing[] = { ESTABLISHED, USER(SC_CLOSE), FIN_CROSSED };
 static const uint8_t s_last_ack[] = { ESTABLISHED, FIN, USER(SC_CLOSE) };
 static const uint8_t s_time_wait[] = { ESTABLISHED, USER(SC_CLOSE), ACK, FIN };
-static const uint8_t s_accepted[] = { USER(INPUT_LISTEN), SYN, ACK, USER(INPUT_ACCEPT) };
+static const uint8_t s_accepted[] = { USER(SC_LISTEN), SYN, ACK, USER(SC_ACCEPT) };
 
 #define START(octets) { octets, sizeof(octets) }
 static const struct {

@@ -155,6 +155,15 @@ static uint64_t event_time(const struct run *r, const struct sc_time *t)
     return r->base;
 }
 
+/* The stack's next timer, or a microsecond before it; now, where none runs. */
+static uint64_t timer_time(const struct run *r, const char *which)
+{
+    const uint64_t at = r->ops->deadline(r->sut), now = r->now - r->begun;
+    if (at == RS_NEVER || at <= r->now)
+        return now;
+    return at - r->begun - (which[0] == 'b');
+}
+
 /* An expected segment: wait for it, within what its time allows, then see when it came. */
 static void meet(struct run *r, const struct sc_event *ev)
 {
@@ -221,31 +230,9 @@ static void check_silence(struct run *r, const struct sc_event *ev, uint64_t at)
     run_expect(r, &none);
 }
 
-static void run_event(struct run *r, const struct sc_event *ev)
+/* What a script does, the segments it expects aside. */
+static void act(struct run *r, const struct sc_event *ev)
 {
-    r->ev = ev;
-    if (ev->kind == SC_COMMENT || ev->kind == SC_OPTION || ev->kind == SC_TAGS ||
-        ev->kind == SC_CONFIG || (ev->kind == SC_SHELL && ev->at.kind == SC_T_NONE))
-        return;
-    const bool out = (ev->kind == SC_PACKET && ev->u.packet.direction == SC_OUT) ||
-                     (ev->kind == SC_ICMP && ev->u.icmp.direction == SC_OUT);
-    if (ev->actor || (ev->kind == SC_PACKET && ev->u.packet.from)) {
-        run_end(r, VERDICT_UNSUPPORTED, "actor: this needs two live stacks; this run has one");
-        return;
-    }
-    if (out) {
-        meet(r, ev);
-        return;
-    }
-    const uint64_t at = event_time(r, &ev->at);
-    if (ev->kind == SC_SILENCE)
-        check_silence(r, ev, at);
-    else
-        run_advance(r, at, false);
-    if (r->over)
-        return;
-    run_put_back(r, at);
-    r->base = at;
     switch ((enum sc_kind)ev->kind) {
     case SC_PACKET:
     case SC_ICMP:
@@ -270,12 +257,45 @@ static void run_event(struct run *r, const struct sc_event *ev)
         run_end(r, VERDICT_UNSUPPORTED, "shell: commands inside a script are not run here");
         break;
     case SC_OPAQUE:
-        run_end(r, VERDICT_UNSUPPORTED, "packet: only TCP and ICMP are run, this is: %s",
-                ev->u.text);
+        if (!run_raw(r, ev))
+            run_end(r, VERDICT_UNSUPPORTED, "packet: only TCP and ICMP are run, this is: %s",
+                    ev->u.text);
         break;
     default:
         break;
     }
+}
+
+static void run_event(struct run *r, const struct sc_event *ev)
+{
+    r->ev = ev;
+    if (ev->kind == SC_COMMENT || ev->kind == SC_OPTION || ev->kind == SC_TAGS ||
+        ev->kind == SC_CONFIG || (ev->kind == SC_SHELL && ev->at.kind == SC_T_NONE))
+        return;
+    const bool out = (ev->kind == SC_PACKET && ev->u.packet.direction == SC_OUT) ||
+                     (ev->kind == SC_ICMP && ev->u.icmp.direction == SC_OUT);
+    if (ev->actor || (ev->kind == SC_PACKET && ev->u.packet.from)) {
+        run_end(r, VERDICT_UNSUPPORTED, "actor: this needs two live stacks; this run has one");
+        return;
+    }
+    if (out && !ev->u.packet.whatever) {
+        meet(r, ev);
+        return;
+    }
+    const uint64_t at = ev->kind == SC_WAIT && ev->u.text ? timer_time(r, ev->u.text)
+                                                          : event_time(r, &ev->at);
+    if (ev->kind == SC_SILENCE)
+        check_silence(r, ev, at);
+    else
+        run_advance(r, at, false);
+    if (r->over)
+        return;
+    run_put_back(r, at);
+    r->base = at;
+    if (out)
+        run_whatever(r);
+    else
+        act(r, ev);
     run_happened(r);
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/conn.h"
 #include "harness/run_state.h"
 
 /* packetdrill allows 4 ms by default because its clock is real; ours is so only here and there. */
@@ -156,6 +157,34 @@ static void shell(struct run *r, struct sc_arena *a, const char *text)
         command(r, a, line);
 }
 
+/* The host that fuzz inputs run on, with every oracle: its ends, ports and numbers are those that
+ * inputs mean, and the first connection is known from the start. */
+static void watched_host(struct run *r, const char *value)
+{
+    if (r->ops != &sut_refstack || !value || strcmp(value, "input") != 0) {
+        run_end(r, VERDICT_UNSUPPORTED, "config: host=input is one of refstack's");
+        return;
+    }
+    r->ops = &sut_watched;
+    r->config.local = conn_addr(r->opt->ip == 6, 1);
+    r->config.remote = conn_addr(r->opt->ip == 6, 2);
+    struct run_conn *c = run_conn_new(r, LOCAL_PORT, REMOTE_PORT);
+    r->current = 0;
+    c->view.has_irs = true;
+    c->view.irs = c->view.peer_nxt = c->view.rcv_nxt = CONN_IRS;
+    c->view.rcv_wnd = 1;
+}
+
+static void settings(struct run *r, const struct sc_pair *p)
+{
+    for (; p; p = p->next) {
+        if (strcmp(p->name, "host") == 0)
+            watched_host(r, p->value);
+        else if (strcmp(p->name, "ip") != 0)
+            add_setting(r, p->name, p->value);
+    }
+}
+
 void run_configure(struct run *r)
 {
     const struct sc_event *last = NULL; /* where a refusal by the stack is placed */
@@ -170,9 +199,7 @@ void run_configure(struct run *r)
         else if (ev->kind == SC_SHELL && ev->at.kind == SC_T_NONE)
             shell(r, &r->arena, ev->u.text);
         else if (ev->kind == SC_CONFIG)
-            for (const struct sc_pair *p = ev->u.pair; p; p = p->next)
-                if (strcmp(p->name, "ip") != 0)
-                    add_setting(r, p->name, p->value);
+            settings(r, ev->u.pair);
     }
     r->ev = last;
 }

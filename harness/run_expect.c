@@ -335,6 +335,20 @@ static void meet_tcp(struct run *r, const struct sc_event *ev, struct live *l)
     wireview_out(v, &l->seg);
 }
 
+void run_whatever(struct run *r)
+{
+    while (!r->over && r->sent_at < r->n_sent) {
+        struct live l;
+        take_apart(r, &r->sent[r->sent_at++], &l);
+        if (!r->over && l.tcp) {
+            wireview_out(&l.conn->view, &l.seg);
+            if (r->current < 0)
+                r->current = (int)(l.conn - r->conn);
+        }
+        free(l.text);
+    }
+}
+
 static void meet_icmp(struct run *r, const struct sc_event *ev, const struct live *l)
 {
     struct sc_icmp mapped = ev->u.icmp;

@@ -1,4 +1,5 @@
 /* Segments and ICMP messages from templates onto the wire, and which connection they belong to. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -270,6 +271,51 @@ static void inject_icmp(struct run *r, struct sc_icmp t)
         n = icmp_emit_sum(&m, r->buf + ip, sizeof(r->buf) - ip);
     n += run_put_ip(r, NULL, r->opt->ip == 6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP, n);
     run_deliver(r, r->buf, n);
+}
+
+/* ---- Octets as they stand --------------------------------------------------------------- */
+
+/* The octets of a string of hexadecimal digits; -1 when it is none or they do not fit. */
+static long octets_of(const char *hex, uint8_t *p, size_t cap)
+{
+    size_t n = 0;
+    for (; hex[0]; hex += 2) {
+        char two[3] = { hex[0], hex[1], '\0' }, *end;
+        const unsigned long octet = strtoul(two, &end, 16);
+        if (end != two + 2 || n == cap)
+            return -1;
+        p[n++] = (uint8_t)octet;
+    }
+    return (long)n;
+}
+
+bool run_raw(struct run *r, const struct sc_event *ev)
+{
+    enum { CSUM_AT = 16 };
+    char form[16] = "", hex[1024] = "";
+    if (sscanf(ev->u.text, "< raw %15s %1023s", form, hex) < 1)
+        return false;
+    const bool tcp = !strcmp(form, "tcp"), icmp = !strcmp(form, "icmp");
+    uint8_t *p = r->buf + (tcp || icmp ? run_ip_octets(r) : 0);
+    long n = octets_of(hex, p, sizeof(hex) / 2);
+    if (n < 0 || !(tcp || icmp || !strcmp(form, "datagram"))) {
+        run_end(r, VERDICT_ERROR, "raw: expected datagram, tcp or icmp and then pairs of "
+                                  "hexadecimal digits, found '%s'", ev->u.text);
+        return true;
+    }
+    if (tcp && n >= CSUM_AT + 2) {
+        p[CSUM_AT] = p[CSUM_AT + 1] = 0;
+        const uint32_t sum = csum_pseudo(&r->config.remote, &r->config.local, IP_PROTO_TCP,
+                                         (uint32_t)n);
+        const uint16_t csum = csum_fold(csum_add(sum, p, (size_t)n));
+        p[CSUM_AT] = (uint8_t)(csum >> 8);
+        p[CSUM_AT + 1] = (uint8_t)csum;
+    }
+    const uint8_t icmp_proto = r->opt->ip == 6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP;
+    if (tcp || icmp)
+        n += (long)run_put_ip(r, NULL, tcp ? IP_PROTO_TCP : icmp_proto, (size_t)n);
+    run_deliver(r, r->buf, (size_t)n);
+    return true;
 }
 
 void run_inject(struct run *r, const struct sc_event *ev)

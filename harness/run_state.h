@@ -90,6 +90,10 @@ uint64_t run_slack(const struct run *, uint64_t to);
 
 void run_inject(struct run *, const struct sc_event *);
 void run_expect(struct run *, const struct sc_event *);
+/* `> ...`: what was sent by now counts as met, be it nothing. */
+void run_whatever(struct run *);
+/* `< raw ...`; false when the event is something else. */
+bool run_raw(struct run *, const struct sc_event *);
 struct run_conn *run_conn_new(struct run *, uint16_t sut_port, uint16_t peer_port);
 struct run_conn *run_conn_find(struct run *, uint16_t sut_port, uint16_t peer_port);
 /* ICMPv4's numbers to those of ICMPv6 (RFC 4443); false when it has no such message. */

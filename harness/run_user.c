@@ -40,7 +40,7 @@ void run_user(struct run *r, const struct sc_event *ev)
         run_end(r, VERDICT_FAIL, "user %s: expected %s (%s), got %ld (%s)",
                 sc_user_name((enum sc_user_op)u->op), u->err, rs_error_name((int)want), got,
                 got < 0 ? rs_error_name((int)got) : "no error");
-    } else if (u->err) {
+    } else if (u->err || u->any_result) {
         run_pull(r);
     } else if (u->has_result ? got != u->result : got < 0) {
         run_end(r, VERDICT_FAIL, "user %s: expected %lld, got %ld",

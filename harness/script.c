@@ -80,6 +80,12 @@ static const char *const base_names[SC_N_BASES] = {
 static const char *const user_names[SC_N_USER_OPS] = {
     "open-active", "open-passive", "open-from-listen", "send",   "send-urgent",
     "receive",     "close",        "abort",            "status", "release",
+    "listen",      "accept",       "set",              "end-abort", "end-release",
+};
+
+static const char *const setting_names[SC_N_SETTINGS] = {
+    "nagle",   "delayed_ack", "keepalive", "user_timeout",
+    "rcv_buf", "snd_buf",     "mss",       "challenge_acks",
 };
 
 static const char *const fault_names[SC_N_FAULTS] = { "drop", "dup", "delay", "reorder",
@@ -95,6 +101,11 @@ const char *sc_base_name(enum sc_base b)
 const char *sc_user_name(enum sc_user_op op)
 {
     return (unsigned)op < SC_N_USER_OPS ? user_names[op] : NULL;
+}
+
+const char *sc_setting_name(enum sc_setting s)
+{
+    return (unsigned)s < SC_N_SETTINGS ? setting_names[s] : NULL;
 }
 
 const char *sc_fault_name(enum sc_fault_action f)

@@ -182,13 +182,14 @@ enum sc_kind {
     SC_OPTION,  /* --name=value */
     SC_TAGS,    /* //@ MUST-11 U-19 */
     SC_CONFIG,  /* //@ config msl=1s sack=off; //@ ip 4 */
-    SC_OPAQUE   /* packetdrill's that we parse but do not run: UDP, encapsulation */
+    SC_OPAQUE   /* `< raw ...`, and packetdrill's that we do not run: UDP, encapsulation */
 };
 
 enum sc_direction { SC_IN /* to the SUT */, SC_OUT /* from the SUT */ };
 
 struct sc_packet {
     uint8_t direction;           /* enum sc_direction; SC_OUT when between actors */
+    bool whatever;               /* `> ...`: all that was sent so far, be it nothing */
     char from, to;               /* actors, or 0 */
     uint16_t src_port, dst_port; /* 0: the current connection's */
     struct sc_segment seg;
@@ -222,14 +223,35 @@ enum sc_user_op {
     SC_ABORT,
     SC_STATUS,
     SC_RELEASE, /* the user lets go */
+    SC_LISTEN,  /* a listener: ACCEPT takes its connections, under the lowest free number */
+    SC_ACCEPT,
+    SC_SET,     /* a setting of a live connection */
+    SC_END_ABORT, /* every user lets go, by ABORT or RELEASE, and all connections come to their */
+    SC_END_RELEASE, /* end: the last call of a script for the watched host */
     SC_N_USER_OPS
 };
+
+/* What SET changes.  Any value is brought into the setting's range (sc_set). */
+enum sc_setting {
+    SC_SET_NAGLE,
+    SC_SET_DELAYED_ACK,  /* milliseconds */
+    SC_SET_KEEPALIVE,
+    SC_SET_USER_TIMEOUT, /* seconds */
+    SC_SET_RCV_BUF,
+    SC_SET_SND_BUF,
+    SC_SET_MSS,
+    SC_SET_CHALLENGE_ACKS,
+    SC_N_SETTINGS
+};
+void sc_set(struct rs_tcp_config *, enum sc_setting, uint32_t value);
 
 struct sc_user {
     uint8_t op;      /* enum sc_user_op */
     uint8_t conn;    /* the script's own number of a connection */
-    uint32_t amount; /* octets for SEND and RECEIVE */
+    uint8_t setting; /* enum sc_setting, of SET */
+    uint32_t amount; /* octets for SEND and RECEIVE; the value for SET */
     bool has_result;
+    bool any_result; /* `= ...`: an error too */
     int64_t result; /* count, or 0 */
     const char *err; /* name of an enum rs_error, or NULL */
 };
@@ -289,7 +311,8 @@ struct sc_event {
         struct sc_fault fault;
         struct sc_state state;
         const struct sc_pair *pair; /* SC_OPTION, SC_TAGS, SC_CONFIG */
-        const char *text;           /* SC_SHELL, SC_CODE, SC_COMMENT, SC_OPAQUE */
+        const char *text; /* SC_SHELL, SC_CODE, SC_COMMENT, SC_OPAQUE; of SC_WAIT NULL or
+                           * "deadline", "before-deadline": until the stack's next timer */
     } u;
 };
 
@@ -321,6 +344,7 @@ bool script_equal(const struct script *, const struct script *);
 /* Names as scripts write them; NULL or a negative number when there is none. */
 const char *sc_base_name(enum sc_base);
 const char *sc_user_name(enum sc_user_op);
+const char *sc_setting_name(enum sc_setting);
 const char *sc_fault_name(enum sc_fault_action);
 const char *sc_class_name(enum sc_seg_class);
 int sc_name_index(const char *const *names, int n, const char *word, size_t len);

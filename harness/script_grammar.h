@@ -30,6 +30,7 @@ void parse_direction(struct lex *, struct sc_fault *);
 void parse_state(struct lex *, struct sc_state *);
 void parse_fault(struct lex *, struct sc_fault *);
 void parse_user(struct lex *, struct sc_user *);
+void parse_wait(struct lex *, struct sc_event *);
 
 /* packetdrill's words for ICMP types and codes. */
 struct icmp_word {

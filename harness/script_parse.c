@@ -254,6 +254,8 @@ static bool parse_extension(struct lex *l, struct sc_event *ev)
             parse_fault(l, &ev->u.fault);
         else if (ev->kind == SC_USER)
             parse_user(l, &ev->u.user);
+        else if (ev->kind == SC_WAIT)
+            parse_wait(l, ev);
         return true;
     }
     return false;

@@ -1,5 +1,6 @@
-/* packetdrill's packets that this program reads and does not run: UDP, encapsulation, ICMP that is
- * no error about a segment, and segments with fields damaged at random.
+/* Octets as they stand (`raw`), and packetdrill's packets that this program reads and does not run:
+ * UDP, encapsulation, ICMP that is no error about a segment, and segments with fields damaged at
+ * random.
  *
  * They are kept as text, so that such a script still parses and prints back, and its verdict is
  * `unsupported` with the line that asks for it. */
@@ -16,8 +17,8 @@ static bool word_among(struct lex *l, const char *const *names, int n)
 bool opaque_here(struct lex *l)
 {
     static const char *const words[] = { "udp", "gre", "GREv0", "mpls", "ipv4",
-                                         "ipv6", "psp", "sctp", "udplite" };
-    return word_among(l, words, 9);
+                                         "ipv6", "psp", "sctp", "udplite", "raw" };
+    return word_among(l, words, 10);
 }
 
 /* `{ mut tcp mss }` and the like: what a stack receives is then left to chance. */

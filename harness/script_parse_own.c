@@ -33,6 +33,11 @@ static const char *user_name(int i)
     return sc_user_name((enum sc_user_op)i);
 }
 
+static const char *setting_name(int i)
+{
+    return sc_setting_name((enum sc_setting)i);
+}
+
 static const char *fault_name(int i)
 {
     return sc_fault_name((enum sc_fault_action)i);
@@ -109,9 +114,15 @@ void parse_user(struct lex *l, struct sc_user *u)
     u->op = (uint8_t)take_name(l, user_name, SC_N_USER_OPS,
                                "a user call such as open-active, send, receive, close or abort");
     u->conn = (uint8_t)lex_number(l, "the number of a connection", UINT8_MAX);
+    if (u->op == SC_SET)
+        u->setting = (uint8_t)take_name(l, setting_name, SC_N_SETTINGS,
+                                        "a setting such as nagle, rcv_buf or mss");
     if (lex_at_digit(l))
         u->amount = (uint32_t)lex_number(l, "a count of octets", UINT32_MAX);
     if (!lex_take(l, "="))
+        return;
+    u->any_result = lex_take(l, "...");
+    if (u->any_result)
         return;
     u->has_result = true;
     bool minus = lex_take(l, "-");
@@ -122,4 +133,12 @@ void parse_user(struct lex *l, struct sc_user *u)
         l->p += err.len;
         u->err = sc_strdup(l->arena, err.p, err.len);
     }
+}
+
+void parse_wait(struct lex *l, struct sc_event *ev)
+{
+    static const char *const words[] = { "deadline", "before-deadline" };
+    for (int i = 0; i < 2; i++)
+        if (lex_take(l, words[i]))
+            ev->u.text = words[i];
 }

@@ -416,7 +416,9 @@ void parse_packet(struct lex *l, struct sc_event *ev, enum sc_direction dir)
             parse_opaque(l, &begin, ev, dir);
     } else {
         ev->kind = SC_PACKET;
-        parse_segment(l, &pkt);
+        pkt.whatever = dir == SC_OUT && !pkt.from && lex_take(l, "...");
+        if (!pkt.whatever)
+            parse_segment(l, &pkt);
         ev->u.packet = pkt;
         if (opaque_end_here(l))
             parse_opaque(l, &begin, ev, dir);

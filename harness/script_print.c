@@ -127,8 +127,12 @@ static void print_call(FILE *f, const struct sc_call *c)
 static void print_user(FILE *f, const struct sc_user *u)
 {
     fprintf(f, "user %s %u", sc_user_name((enum sc_user_op)u->op), u->conn);
-    if (u->amount)
+    if (u->op == SC_SET)
+        fprintf(f, " %s", sc_setting_name((enum sc_setting)u->setting));
+    if (u->amount || u->op == SC_SET)
         fprintf(f, " %u", u->amount);
+    if (u->any_result)
+        fputs(" = ...", f);
     if (u->has_result)
         fprintf(f, " = %" PRId64, u->result);
     if (u->err)
@@ -220,7 +224,7 @@ static void print_action(FILE *f, const struct sc_event *ev)
         print_user(f, &ev->u.user);
         break;
     case SC_WAIT:
-        fputs("wait", f);
+        fprintf(f, "wait%s%s", ev->u.text ? " " : "", ev->u.text ? ev->u.text : "");
         break;
     case SC_SILENCE:
         fputs("silence", f);

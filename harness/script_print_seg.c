@@ -250,6 +250,10 @@ void sc_print_direction(FILE *f, char from, char to, uint8_t direction)
 void script_print_packet(FILE *f, const struct sc_packet *pkt)
 {
     sc_print_direction(f, pkt->from, pkt->to, pkt->direction);
+    if (pkt->whatever) {
+        fputs("...", f);
+        return;
+    }
     print_ip(f, &pkt->seg);
     if (pkt->src_port || pkt->dst_port)
         fprintf(f, "%u > %u ", pkt->src_port, pkt->dst_port);

@@ -93,6 +93,8 @@ struct sut_ops {
 };
 
 extern const struct sut_ops sut_refstack;
+/* The same on the small host of harness/conn.h: `//@ config host=input` asks refstack for it. */
+extern const struct sut_ops sut_watched;
 
 /* The table for a name such as "refstack" or "so:FILE", or NULL. */
 const struct sut_ops *sut_find(const char *name);

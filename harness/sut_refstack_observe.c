@@ -54,6 +54,32 @@ static int user_open(struct sut *s, const struct sc_user *u, uint64_t now)
     return 0;
 }
 
+/* LISTEN, and ACCEPT under the lowest free number. */
+static int user_passive(struct sut *s, const struct sc_user *u, uint64_t now)
+{
+    const struct rs_endpoint server = { .addr = s->config.local, .port = s->config.port };
+    unsigned to = u->conn;
+    const int conn = u->op == SC_LISTEN ? rs_listen(s->host, &server, now)
+                                        : rs_accept(s->host, s->user[u->conn], now);
+    for (unsigned i = 0; u->op == SC_ACCEPT && i < MAX_USER && s->user[to] >= 0; i++)
+        to = i;
+    if (conn < 0)
+        return conn;
+    s->user[to] = conn;
+    s->user_sent[to] = s->user_got[to] = 0;
+    return 0;
+}
+
+static int user_set(struct sut *s, const struct sc_user *u, uint64_t now)
+{
+    struct rs_tcp_config t;
+    const int status = rs_get(s->host, s->user[u->conn], &t);
+    if (status < 0)
+        return status;
+    sc_set(&t, (enum sc_setting)u->setting, u->amount);
+    return rs_set(s->host, s->user[u->conn], &t, now);
+}
+
 long ref_user(void *sut, const struct sc_user *u, uint64_t now)
 {
     struct sut *s = sut;
@@ -80,6 +106,13 @@ long ref_user(void *sut, const struct sc_user *u, uint64_t now)
         return rs_status(s->host, conn, &st);
     case SC_RELEASE:
         return rs_release(s->host, conn, now);
+    case SC_LISTEN:
+    case SC_ACCEPT:
+        return user_passive(s, u, now);
+    case SC_SET:
+        return user_set(s, u, now);
+    case SC_END_ABORT:
+    case SC_END_RELEASE:
     case SC_N_USER_OPS:
         break;
     }

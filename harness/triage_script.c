@@ -9,15 +9,15 @@
 #include "harness/triage.h"
 
 /* Names of the settings and forms that only inputs know; scripts hold them as comments. */
-static const char *const settings[INPUT_N_SETTINGS] = {
-    [INPUT_SET_NAGLE] = "nagle",
-    [INPUT_SET_DELAYED_ACK] = "delayed_ack",
-    [INPUT_SET_KEEPALIVE] = "keepalive",
-    [INPUT_SET_USER_TIMEOUT] = "user_timeout",
-    [INPUT_SET_RCV_BUF] = "rcv_buf",
-    [INPUT_SET_SND_BUF] = "snd_buf",
-    [INPUT_SET_MSS] = "mss",
-    [INPUT_SET_CHALLENGE_ACKS] = "challenge_acks",
+static const char *const settings[SC_N_SETTINGS] = {
+    [SC_SET_NAGLE] = "nagle",
+    [SC_SET_DELAYED_ACK] = "delayed_ack",
+    [SC_SET_KEEPALIVE] = "keepalive",
+    [SC_SET_USER_TIMEOUT] = "user_timeout",
+    [SC_SET_RCV_BUF] = "rcv_buf",
+    [SC_SET_SND_BUF] = "snd_buf",
+    [SC_SET_MSS] = "mss",
+    [SC_SET_CHALLENGE_ACKS] = "challenge_acks",
 };
 
 static const char *const forms[INPUT_N_RAWS] = {
@@ -47,7 +47,7 @@ static void put_event(FILE *out, const struct input_event *e)
         fprintf(out, "// conn %u: set %s %u", user->conn, settings[e->setting], e->value);
     } else if (e->ev.kind == SC_USER && user->op >= SC_N_USER_OPS) {
         fprintf(out, "// conn %u: %s", user->conn,
-                (int)user->op == INPUT_LISTEN ? "LISTEN" : "ACCEPT");
+                (int)user->op == SC_LISTEN ? "LISTEN" : "ACCEPT");
     } else if (e->ev.kind == SC_WAIT && wait_words(e)) {
         fputs(wait_words(e), out);
     } else {
