@@ -353,8 +353,7 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
         put_text(h, t, text_seq, p->len, helped, tcp + head, &sum);
     tcp_emit(&seg, tcp, head);
     /* MUST-2.  The link adds the rest to the pseudo-header's sum. */
-    seg.csum = helped ? (uint16_t)~csum_fold(sum) : csum_fold(csum_add(sum, tcp, head));
-    tcp_emit(&seg, tcp, head);
+    tcp_put_csum(tcp, helped ? (uint16_t)~csum_fold(sum) : csum_fold(csum_add(sum, tcp, head)));
     return ip + head + text;
 }
 

@@ -1,5 +1,6 @@
 #include "refstack/siphash.h"
 
+#include <endian.h>
 #include <string.h>
 
 static inline uint64_t rotl(uint64_t x, unsigned n)
@@ -25,12 +26,11 @@ static inline __attribute__((always_inline)) void sip_round(uint64_t v[4])
 static inline uint64_t load(const uint8_t *p, size_t n)
 {
     uint64_t x = 0;
-    for (size_t i = 0; i < n; i++)
-        x |= (uint64_t)p[i] << (8 * i);
-    return x;
+    memcpy(&x, p, n);
+    return le64toh(x);
 }
 
-static void compress(uint64_t v[4], uint64_t m)
+static inline __attribute__((always_inline)) void compress(uint64_t v[4], uint64_t m)
 {
     v[3] ^= m;
     sip_round(v);
@@ -51,7 +51,7 @@ uint64_t siphash(const uint64_t key[2], const void *data, size_t len)
 
     for (; left >= 8; p += 8, left -= 8)
         compress(v, load(p, 8));
-    compress(v, load(p, left) | (uint64_t)len << 56);
+    compress(v, (left ? load(p, left) : 0) | (uint64_t)len << 56);
     v[2] ^= 0xff;
     for (int i = 0; i < 4; i++)
         sip_round(v);

@@ -290,6 +290,8 @@ enum wire_result tcp_parse(struct tcp_seg *, const uint8_t *p, size_t len);
  * that a wrong one can be held: option octets beyond opt_len up to doff are zero, and a doff too
  * small leaves the options where the receiver takes them for text.  0 if a field is too narrow. */
 size_t tcp_emit(const struct tcp_seg *, uint8_t *buf, size_t cap);
+/* Puts a checksum into a header that tcp_emit wrote. */
+void tcp_put_csum(uint8_t *header, uint16_t csum);
 /* As tcp_emit, with doff computed from opt_len (padded with EOL to a multiple of 4) and the
  * checksum filled in. */
 size_t tcp_emit_sum(const struct tcp_seg *, const struct rs_addr *src, const struct rs_addr *dst,

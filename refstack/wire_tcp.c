@@ -68,6 +68,12 @@ size_t tcp_emit(const struct tcp_seg *s, uint8_t *buf, size_t cap)
     return (size_t)(c.p - buf);
 }
 
+void tcp_put_csum(uint8_t *header, uint16_t csum)
+{
+    struct wcur field = wcur_of(header + TCP_CSUM_AT, 2);
+    wcur_u16(&field, csum);
+}
+
 /* MUST-2.  The text is copied and summed in one pass: this is the path of every segment sent. */
 size_t tcp_emit_sum(const struct tcp_seg *s, const struct rs_addr *src, const struct rs_addr *dst,
                     uint8_t *buf, size_t cap)
@@ -87,8 +93,7 @@ size_t tcp_emit_sum(const struct tcp_seg *s, const struct rs_addr *src, const st
         sum = csum_copy(sum, text, s->text, s->text_len);
     else if (s->text_len)
         memset(text, 0, s->text_len);
-    struct wcur field = wcur_of(buf + TCP_CSUM_AT, 2);
-    wcur_u16(&field, csum_fold(sum));
+    tcp_put_csum(buf, csum_fold(sum));
     return n;
 }
 
