@@ -189,7 +189,7 @@ static void one_in_process(struct both *b)
         fail("a connection did not end");
 }
 
-/* Seconds of this thread, the only one there is: what others do on a shared machine is not in it. */
+/* Seconds of this thread, the only one: what others do on a shared machine is not in it. */
 static double cpu_seconds(void)
 {
     struct timespec t;
