@@ -120,6 +120,26 @@ static void the_diffserv_field_may_change_while_the_connection_lasts(void **unus
     }
 }
 
+/* MUST-65. */
+static void the_mss_option_stands_on_a_syn_alone(void **unused)
+{
+    (void)unused;
+    plain_up();
+    active_open();
+    get("S", 0, 0, 0);
+    assert_true(p.got_opts.has_mss);
+    say("SA", 0, 1, 0);
+    get("A", 1, 1, 0);
+    assert_false(p.got_opts.has_mss);
+    user_sends(10);
+    get("A", 1, 1, 10);
+    assert_false(p.got_opts.has_mss);
+    assert_int_equal(rs_close(p.host, p.conn, p.now), 0);
+    get("FA", 11, 1, 0);
+    assert_false(p.got_opts.has_mss);
+    quiet();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +147,7 @@ int main(void)
         cmocka_unit_test(every_syn_tells_the_mss_that_the_link_takes),
         cmocka_unit_test(sack_blocks_are_sent_only_where_both_offered_them),
         cmocka_unit_test(the_diffserv_field_may_change_while_the_connection_lasts),
+        cmocka_unit_test(the_mss_option_stands_on_a_syn_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

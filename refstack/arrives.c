@@ -270,9 +270,13 @@ static struct tcb *find_for(struct rs_host *h, const struct datagram *ip, const 
 {
     const struct rs_endpoint local = { .addr = ip->dst, .port = seg->dst_port };
     const struct rs_endpoint remote = { .addr = ip->src, .port = seg->src_port };
-    struct tcb *t = tcb_find(h, &local, &remote);
+    struct tcb *t = BUG(LISTEN_FIRST) ? tcb_find_listener(h, &local, &remote)
+                                      : tcb_find(h, &local, &remote);
 
-    return t ? t : tcb_find_listener(h, &local, &remote);
+    if (t)
+        return t;
+    return BUG(LISTEN_FIRST) ? tcb_find(h, &local, &remote)
+                             : tcb_find_listener(h, &local, &remote);
 }
 
 void tcp_input(struct rs_host *h, const struct datagram *ip)
@@ -290,7 +294,7 @@ void tcp_input(struct rs_host *h, const struct datagram *ip)
         judged(h, NULL, &seg, RS_REASON_TCP_BAD_CHECKSUM);
         return;
     }
-    opts_read(&o, seg.opt, seg.opt_len);
+    opts_read(&o, seg.opt, BUG(OPTION_ON_SYN_ONLY) && !(seg.flags & TCP_SYN) ? 0 : seg.opt_len);
     struct tcb *t = find_for(h, ip, &seg);
     /* Illegal option lengths are survived, not guessed at (MUST-7). */
     if (o.bad) {

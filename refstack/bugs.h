@@ -94,6 +94,70 @@
     X(FASTOPEN_ANY, "any fast-open cookie lets text in", semantic) \
     X(OLD_ACK_ACCEPTED, "ACKs however old are accepted with their text", semantic) \
     X(SYN_RESETS, "a SYN in the window resets the connection", semantic) \
+    X(WINDOW_SIGNED,   \
+      "a window of 32768 or more is taken for a negative one, that is for none", liveness) \
+    X(CHECKSUM_WITHOUT_OPTIONS, "the checksum sent leaves out the options", semantic) \
+    X(OPTION_AFTER_END, "what stands behind the end of the option list is read", semantic) \
+    X(OPTION_ON_SYN_ONLY, "options are read on a SYN only", semantic) \
+    X(OPTION_UNKNOWN_ENDS, "an unknown option ends the list", semantic) \
+    X(OPTION_ALIGNED, "an option is looked for at the next multiple of four octets", semantic) \
+    X(PADDING_STALE, "the padding of the header is what the buffer held", leak) \
+    X(MSS_EVERYWHERE, "the MSS option stands in every segment", semantic) \
+    X(ZERO_WINDOW_DEAF,   \
+      "a closed window lets nothing in, not an ACK, a RST or urgent news", liveness) \
+    X(ISS_CLOCK_SLOW,   \
+      "the clock of the initial sequence number ticks every four milliseconds", leak) \
+    X(RST_WITH_TEXT_IGNORED, "a RST that carries text is not heeded", liveness) \
+    X(RESET_AS_CLOSE, "a reset is told as the end of the text", semantic) \
+    X(RELEASE_SWALLOWS, "text for a user who let go is acknowledged and forgotten", semantic) \
+    X(TIME_WAIT_ANY_SYN, "any SYN ends TIME-WAIT, an old duplicate too", semantic) \
+    X(TIME_WAIT_NO_TIMESTAMP,   \
+      "only a higher number ends TIME-WAIT, whatever its timestamp", liveness) \
+    X(MSS_IGNORED, "the MSS that the peer names is not heeded", semantic) \
+    X(MSS_NOT_OFFERED, "a SYN carries no MSS option", semantic) \
+    X(MSS_OF_THE_LINK, "a peer that names no MSS is taken to take what the link does", semantic) \
+    X(MSS_IS_MTU, "the MSS offered leaves no room for headers", semantic) \
+    X(NAGLE_ALWAYS, "Nagle cannot be turned off", semantic) \
+    X(R1_SILENT, "nothing is told of a peer that does not answer, until it is given up", semantic) \
+    X(R1_AT_ONCE, "the first retransmission is told as trouble", semantic) \
+    X(R2_AT_R1, "a connection is given up at R1", semantic) \
+    X(R2_NEVER, "a peer that does not answer is never given up", resource) \
+    X(R2_OF_TEXT, "a SYN is given up as early as text", semantic) \
+    X(USER_TIMEOUT_IGNORED, "the user timeout is not heeded", resource) \
+    X(KEEPALIVE_NEVER, "keep-alive that is asked for does nothing", liveness) \
+    X(KEEPALIVE_BUSY, "a keep-alive goes out however lately the peer was heard", semantic) \
+    X(KEEPALIVE_FIXED, "the keep-alive interval is two hours whatever is set", semantic) \
+    X(KEEPALIVE_SOON, "keep-alive begins after ten minutes unless told otherwise", semantic) \
+    X(KEEPALIVE_TEXT, "a keep-alive carries an octet", semantic) \
+    X(URGENT_UNMARKED, "urgent text goes out as any other", semantic) \
+    X(URGENT_OWN_SEGMENT, "an urgent pointer past its own segment is ignored", semantic) \
+    X(URGENT_UNTOLD, "the user is not told that the urgent pointer advances", semantic) \
+    X(URGENT_LEFT_FROM_NEXT, "what is left of urgent text is counted from RCV.NXT", semantic) \
+    X(USABLE_WINDOW_UNSIGNED, "a usable window below zero is taken for a huge one", semantic) \
+    X(RETRANSMIT_BEYOND_EDGE, "a retransmission does not heed the window", semantic) \
+    X(PROBE_LATE, "the first window probe waits for five timeouts", semantic) \
+    X(ACK_AT_ONCE, "every segment is acknowledged by itself", semantic) \
+    X(ACK_PER_SEGMENT, "segments that arrive together are answered one by one", semantic) \
+    X(ACK_FOR_HOLE_WAITS, "the ACK for text beyond a hole may wait", semantic) \
+    X(LISTEN_FIRST, "a segment is for a listener before it is for a connection", semantic) \
+    X(LOCAL_ADDRESS_IGNORED, "the local address of an OPEN is not heeded", semantic) \
+    X(SOURCE_FIRST, "the host's first address is the source for any destination", semantic) \
+    X(SOURCE_PER_SEGMENT, "each segment has the address that suits its destination now", semantic) \
+    X(OPEN_TO_GROUP, "an OPEN to a broadcast or multicast address is tried", semantic) \
+    X(MORE_IGNORED, "text that is not pushed goes at once", semantic) \
+    X(UNPUSHED_WAITS, "text that is not pushed waits until more comes", liveness) \
+    X(PUSH_EVERYWHERE, "PSH is set on every segment with text", semantic) \
+    X(SOFT_ERROR_UNTOLD, "ICMP errors that end nothing are not told either", semantic) \
+    X(SOFT_ERROR_REPEATED, "a soft error is told again whenever the user asks", semantic) \
+    X(SOFT_ERROR_ENDS, "a soft ICMP error ends a connection being opened", semantic) \
+    X(DIFFSERV_IGNORED, "the Diffserv field is zero whatever is set", semantic) \
+    X(DIFFSERV_OF_HOST,   \
+      "the Diffserv field is that of the host, whatever the connection's is", semantic) \
+    X(DIFFSERV_PRECEDENCE, "only the three bits of the old precedence are sent", semantic) \
+    X(TTL_FIXED, "the TTL is 64 whatever is set", semantic) \
+    X(IP_OPTIONS_COUNTED_TWICE, "IP options are not taken off the datagram's length", memory) \
+    X(SOURCE_QUENCH_HEEDED, "Source Quench is taken for an error", semantic) \
+    X(GROUP_ANSWERED, "a segment for a multicast address is answered", semantic) \
     X(RECEIVE_QUEUE_SHORT, "the last octet of a page is copied from the page behind it", memory) \
     X(REASSEMBLY_UNBOUNDED, "blocks are added past the end of their page", memory) \
     X(ACCEPT_TWICE, "a connection accepted stays in the listener's queue", resource) \

@@ -36,7 +36,7 @@ void rs_config_default(struct rs_config *c)
             .r2 = 100 * RS_SEC,
             .r2_syn = 180 * RS_SEC,
             .fin_wait_2 = 60 * RS_SEC,
-            .keepalive_idle = 7200 * RS_SEC,
+            .keepalive_idle = (BUG(KEEPALIVE_SOON) ? 600 : 7200) * RS_SEC,
             .keepalive_intvl = 75 * RS_SEC,
             .keepalive_probes = 9,
             .challenge_acks = 10,

@@ -44,6 +44,8 @@ void icmp_input(struct rs_host *h, const struct datagram *ip)
         judged(h, NULL, NULL, RS_REASON_ICMP_BAD);
         return;
     }
+    if (BUG(SOURCE_QUENCH_HEEDED) && m.type == ICMP_SOURCE_QUENCH)
+        take_error(h, &m);
     switch (m.type) {
     case ICMP_ECHO:
         judged(h, NULL, NULL, RS_REASON_ACCEPTED);

@@ -91,8 +91,8 @@ void icmp_error_for_tcp(struct rs_host *h, const struct icmp_error *e)
         return;
     }
     judged(h, t, NULL, RS_REASON_ACCEPTED);
-    t->soft_error = RS_EUNREACH;
-    if (e->hard && (t->state == RS_SYN_SENT || BUG(ICMP_ABORTS))) {
+    t->soft_error = BUG(SOFT_ERROR_UNTOLD) ? 0 : RS_EUNREACH;
+    if ((e->hard || BUG(SOFT_ERROR_ENDS)) && (t->state == RS_SYN_SENT || BUG(ICMP_ABORTS))) {
         tcb_flush(h, t);
         tcb_closed(h, t, RS_EUNREACH);
     }

@@ -23,6 +23,7 @@ static void a_soft_error_is_reported_and_ends_nothing(void **unused)
         const struct rs_status s = status();
         assert_int_equal(s.state, RS_SYN_SENT);
         assert_int_equal(s.soft_error, RS_EUNREACH);
+        assert_int_equal(status().soft_error, 0); /* told once */
         say("SA", 0, 1, 0);
         state_is(RS_ESTABLISHED);
     }

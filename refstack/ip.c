@@ -41,8 +41,11 @@ size_t ip_emit_header(const struct rs_host *h, const struct rs_addr *src, const 
                       size_t cap)
 {
     const size_t most = h->cfg.offload ? UINT16_MAX : h->cfg.mtu; /* the link cuts what is larger */
+    struct rs_addr from = *src;
     if (ip_header_len(dst) + len > most)
         return 0;
+    if (BUG(SOURCE_PER_SEGMENT))
+        ip_source_for(h, dst, &from);
     if (dst->version == 4) {
         const struct ip4_hdr ip = {
             .ihl = 5,
@@ -51,7 +54,7 @@ size_t ip_emit_header(const struct rs_host *h, const struct rs_addr *src, const 
             .frag = IP4_DF,
             .ttl = ttl,
             .proto = proto,
-            .src = *src,
+            .src = from,
             .dst = *dst,
         };
         return ip4_emit_sum(&ip, buf, cap);
@@ -61,7 +64,7 @@ size_t ip_emit_header(const struct rs_host *h, const struct rs_addr *src, const 
         .payload_len = (uint16_t)len,
         .next = proto,
         .hops = ttl,
-        .src = *src,
+        .src = from,
         .dst = *dst,
     };
     return ip6_emit(&ip, buf, cap);

@@ -164,7 +164,8 @@ static void deliver(struct rs_host *h, struct walk *w)
         icmp6_input(h, d);
     } else if (ip_is_unspecified(&d->src)) {
         judged(h, NULL, NULL, RS_REASON_IP_BAD_ADDRESS);
-    } else if (d->proto == IP_PROTO_TCP && !ip_is_multicast(&d->dst)) { /* MUST-57 */
+    } else if (d->proto == IP_PROTO_TCP && /* MUST-57 */
+               (!ip_is_multicast(&d->dst) || BUG(GROUP_ANSWERED))) {
         tcp_input(h, d);
     } else {
         judged(h, NULL, NULL, RS_REASON_IP_PROTOCOL);

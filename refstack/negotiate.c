@@ -17,7 +17,8 @@ uint16_t default_smss(const struct rs_addr *remote)
  * has one MTU, so that it is the smallest there is (SHLD-6). */
 void options_offer(struct rs_host *h, struct tcb *t)
 {
-    const uint16_t from_mtu = (uint16_t)(h->cfg.mtu - ip_header_len(&t->remote.addr) - TCP_HEADER);
+    const size_t headers = BUG(MSS_IS_MTU) ? 0 : ip_header_len(&t->remote.addr) + TCP_HEADER;
+    const uint16_t from_mtu = (uint16_t)(h->cfg.mtu - headers);
 
     t->rmss = t->cfg->mss && t->cfg->mss < from_mtu ? t->cfg->mss : from_mtu;
     const uint16_t unsaid = default_smss(&t->remote.addr);
@@ -38,7 +39,8 @@ void options_agree(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
 {
     const uint16_t mtu = t->path_mtu ? t->path_mtu : h->cfg.mtu;
     const uint16_t link = (uint16_t)(mtu - ip_header_len(&t->remote.addr) - TCP_HEADER);
-    const uint16_t said = o->has_mss ? o->mss : default_smss(&t->remote.addr);
+    const uint16_t unsaid = BUG(MSS_OF_THE_LINK) ? link : default_smss(&t->remote.addr);
+    const uint16_t said = o->has_mss && !BUG(MSS_IGNORED) ? o->mss : unsaid;
 
     t->smss = said < t->cfg->min_mss ? t->cfg->min_mss : said;
     if (t->smss < SMSS_FLOOR)
@@ -105,7 +107,10 @@ static void put_syn(struct rs_host *h, const struct tcb *t, struct wcur *w)
     };
     const struct tcp_option sack = { .kind = OPT_SACK_PERMITTED, .len = 2, .typed = true };
 
-    opt_put(w, &mss);
+    if (!BUG(MSS_NOT_OFFERED))
+        opt_put(w, &mss);
+    if (BUG(MSS_EVERYWHERE) && t->state >= RS_ESTABLISHED)
+        return;
     if (t->sack_on) {
         wcur_u8(w, OPT_NOP);
         wcur_u8(w, OPT_NOP);
@@ -159,9 +164,9 @@ size_t options_emit(struct rs_host *h, const struct tcb *t, uint16_t flags, uint
 {
     struct wcur w = wcur_of(to, TCP_OPT_MAX);
 
-    if (flags & TCP_SYN) {
+    if ((flags & TCP_SYN) || BUG(MSS_EVERYWHERE))
         put_syn(h, t, &w);
-    } else {
+    if (!(flags & TCP_SYN)) {
         if (t->ts_on)
             put_ts(h, t, &w);
         put_sack(h, t, &w);

@@ -18,7 +18,7 @@ static uint32_t min_u32(uint32_t a, uint32_t b)
 /* Octets from seq up to an edge; none when the edge is behind. */
 static uint32_t room_to(uint32_t edge, uint32_t seq)
 {
-    return seq_gt(edge, seq) ? edge - seq : 0;
+    return seq_gt(edge, seq) || BUG(USABLE_WINDOW_UNSIGNED) ? edge - seq : 0;
 }
 
 /* The first stretch judged lost, within the window as it is now (SHLD-16, MAY-7 unused) and, but
@@ -31,7 +31,8 @@ static bool plan_retransmission(const struct rs_host *h, struct tcb *t, struct p
     /* A SYN goes again by syn_due alone: its number stands for no octet of the queue. */
     if (t->snd_una == t->iss || !flight_first_lost(&h->pool, &t->flight, t->snd_una, &left, &right))
         return false;
-    const uint32_t window = room_to(t->snd_una + t->snd_wnd, left);
+    const uint32_t window =
+        BUG(RETRANSMIT_BEYOND_EDGE) ? UINT32_MAX : room_to(t->snd_una + t->snd_wnd, left);
     if (window == 0 ||
         (!t->rtx_free && !BUG(RETRANSMIT_BURST) &&
          flight_pipe(&h->pool, &t->flight, t->snd_una) >= t->cwnd))
@@ -82,12 +83,13 @@ static uint32_t most_text(const struct rs_host *h, const struct tcb *t, uint32_t
 static bool worth_sending(const struct tcb *t, uint32_t n, uint32_t unsent, uint32_t mss)
 {
     const bool idle = t->snd_una == t->snd_nxt;
+    const bool nagle = (t->cfg->nagle || BUG(NAGLE_ALWAYS)) && !BUG(NAGLE_IGNORED);
     const bool all_pushed = n == unsent && seq_ge(t->push_seq, t->snd_nxt + unsent);
 
     if (BUG(SENDER_SILLY_WINDOW) && n < unsent)
         return true;
     return n >= mss ||
-           (all_pushed && (idle || !t->cfg->nagle || t->closing || BUG(NAGLE_IGNORED))) ||
+           (all_pushed && (idle || !nagle || t->closing)) ||
            (idle && n >= t->max_snd_wnd / 2) || seq_gt(t->snd_up, t->snd_nxt) || t->override_due;
 }
 
@@ -164,6 +166,7 @@ static bool plan_ack(struct tcb *t, struct plan *p)
         return false;
     t->keepalive_due = false;
     p->seq = t->snd_nxt - 1;
+    p->len = BUG(KEEPALIVE_TEXT);
     return true;
 }
 
@@ -256,7 +259,7 @@ static void add_flags(const struct tcb *t, const struct plan *p, bool new_text, 
 {
     if (p->flags & TCP_SYN)
         return;
-    if (p->len && p->seq + p->len == sendq_end(t) && !BUG(PUSH_MISSING))
+    if (p->len && (p->seq + p->len == sendq_end(t) || BUG(PUSH_EVERYWHERE)) && !BUG(PUSH_MISSING))
         seg->flags |= TCP_PSH; /* MUST-61; one for all that was pushed (SHLD-27) */
     if (t->ecn_echo)
         seg->flags |= TCP_ECE;
@@ -297,7 +300,9 @@ static void put_text(struct rs_host *h, struct tcb *t, uint32_t seq, uint32_t le
     const uint32_t at = text_at(t, seq, len);
     const uint32_t before = *sum;
 
-    if (helped && h->gather) {
+    if (BUG(KEEPALIVE_TEXT) && seq_lt(seq, t->snd_una)) {
+        to[0] = 0; /* which adds nothing to the sum */
+    } else if (helped && h->gather) {
         uint32_t n = len;
         h->gathered = chain_pieces(&h->pool, &t->sendq, at, &n, h->gather, RS_PIECES);
     } else {
@@ -325,7 +330,9 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
     };
     const uint32_t text_seq = p->seq + ((p->flags & TCP_SYN) ? 1u : 0u);
     const bool new_text = p->len > 0 && p->seq == t->snd_nxt && !(p->flags & TCP_SYN);
-    const uint8_t tos = (uint8_t)((t->cfg->tos & 0xfc) | ecn_mark(t, new_text));
+    const uint8_t set = BUG(DIFFSERV_OF_HOST) ? h->cfg.tcp.tos : t->cfg->tos;
+    const uint8_t kept = BUG(DIFFSERV_IGNORED) ? 0 : BUG(DIFFSERV_PRECEDENCE) ? 0xe0 : 0xfc;
+    const uint8_t tos = (uint8_t)((set & kept) | ecn_mark(t, new_text));
     const bool helped = h->cfg.offload && p->len > 0 && !ip_is_local(h, &t->remote.addr);
     const size_t link = link_header_len(h);
     const size_t head = TCP_HEADER + seg.opt_len;
@@ -334,7 +341,8 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
     /* MUST-45: the address of the OPEN; MUST-48, MUST-49, SHLD-22: Diffserv and TTL as they are
      * set. */
     const size_t ip = ip_emit_header(h, &t->local.addr, &t->remote.addr, IP_PROTO_TCP, tos,
-                                     t->cfg->ttl, head + p->len, buf + link, cap - link);
+                                     BUG(TTL_FIXED) ? 64 : t->cfg->ttl, head + p->len,
+                                     buf + link, cap - link);
     const size_t text = helped && h->gather ? 0 : p->len; /* octets of it that go into buf */
     if (!ip || cap < link + ip + head + text)
         return 0;
@@ -353,7 +361,8 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
         put_text(h, t, text_seq, p->len, helped, tcp + head, &sum);
     tcp_emit(&seg, tcp, head);
     /* MUST-2.  The link adds the rest to the pseudo-header's sum. */
-    tcp_put_csum(tcp, helped ? (uint16_t)~csum_fold(sum) : csum_fold(csum_add(sum, tcp, head)));
+    const size_t summed = BUG(CHECKSUM_WITHOUT_OPTIONS) ? TCP_HEADER : head;
+    tcp_put_csum(tcp, helped ? (uint16_t)~csum_fold(sum) : csum_fold(csum_add(sum, tcp, summed)));
     return ip + head + text;
 }
 

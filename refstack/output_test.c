@@ -318,6 +318,35 @@ static void a_window_that_shrinks_keeps_what_is_beyond_it_for_later(void **unuse
     assert_true(rs_deadline(p.host) == RS_NEVER);
 }
 
+/* SHLD-27: three SENDs, each pushed, go out in two segments; the first is full and has no PSH. */
+static void successive_pushes_become_one_on_the_last_segment(void **unused)
+{
+    (void)unused;
+    plain_up();
+    established();
+    user_sends(300);
+    user_sends(300);
+    user_sends(300);
+    get("A", 1, 1, 536);
+    assert_false(p.got.flags & TCP_PSH);
+    get("A", 537, 1, 364);
+    assert_true(p.got.flags & TCP_PSH);
+    quiet();
+}
+
+/* MUST-59: what has arrived is all processed before anything is said about it. */
+static void segments_that_arrive_together_get_one_ack(void **unused)
+{
+    (void)unused;
+    plain_up();
+    established();
+    say("A", 1, 1, 10);
+    say("A", 11, 1, 10);
+    say("A", 21, 1, 10);
+    get("A", 1, 31, 0);
+    quiet();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +364,8 @@ int main(void)
         cmocka_unit_test(urgent_mode_is_signalled_and_lasts_until_it_is_read),
         cmocka_unit_test(the_ip_header_is_as_configured),
         cmocka_unit_test(a_window_that_shrinks_keeps_what_is_beyond_it_for_later),
+        cmocka_unit_test(successive_pushes_become_one_on_the_last_segment),
+        cmocka_unit_test(segments_that_arrive_together_get_one_ack),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     peer_down();

@@ -217,7 +217,7 @@ bool ip_source_for(const struct rs_host *h, const struct rs_addr *dst, struct rs
         if (o->state != OWN_VALID || o->addr.version != dst->version)
             continue;
         const unsigned f = fitness(o, dst);
-        if (f > best) {
+        if (f > best && !(BUG(SOURCE_FIRST) && best)) {
             best = f;
             *src = o->addr;
         }

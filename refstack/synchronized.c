@@ -38,7 +38,7 @@ static bool acceptable(const struct tcb *t, const struct tcp_seg *seg)
 static bool zero_window_allowance(struct rs_host *h, struct tcb *t, struct tcp_seg *seg)
 {
     if (rcv_wnd(t) != 0 || seg->seq != rcv_nxt(t) || (seg->flags & TCP_SYN) ||
-        tcp_seg_len(seg) == 0)
+        tcp_seg_len(seg) == 0 || BUG(ZERO_WINDOW_DEAF))
         return false;
     seg->text_len = 0;
     seg->flags &= (uint16_t)~TCP_FIN;
@@ -174,7 +174,7 @@ static void back_to_listen(struct rs_host *h, struct tcb *t)
  * (SHLD-2).  The user hears RS_ERESET or RS_EREFUSED, which no FIN gives (MUST-12). */
 static enum rs_reason check_rst(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg)
 {
-    if (!(seg->flags & TCP_RST))
+    if (!(seg->flags & TCP_RST) || (BUG(RST_WITH_TEXT_IGNORED) && seg->text_len > 0))
         return GO_ON;
     if (seg->seq != rcv_nxt(t) && !BUG(RST_ANYWHERE_IN_WINDOW)) {
         if (!seq_in(seg->seq, rcv_nxt(t), rcv_wnd(t)))
@@ -202,7 +202,7 @@ static enum rs_reason check_rst(struct rs_host *h, struct tcb *t, const struct t
         return RS_REASON_RESET;
     default: /* ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT */
         tcb_flush(h, t);
-        tcb_closed(h, t, RS_ERESET);
+        tcb_closed(h, t, BUG(RESET_AS_CLOSE) ? 0 : RS_ERESET);
         return RS_REASON_RESET;
     }
 }
@@ -233,7 +233,9 @@ static bool newer_incarnation(const struct tcb *t, const struct tcp_seg *seg,
 {
     const bool higher = seq_gt(seg->seq, rcv_nxt(t));
 
-    if (t->ts_on && o->has_ts)
+    if (BUG(TIME_WAIT_ANY_SYN))
+        return true;
+    if (t->ts_on && o->has_ts && !BUG(TIME_WAIT_NO_TIMESTAMP))
         return seq_gt(o->ts_val, t->ts_recent) || (o->ts_val == t->ts_recent && higher);
     return higher;
 }
@@ -242,7 +244,8 @@ static bool newer_incarnation(const struct tcb *t, const struct tcp_seg *seg,
  * once it is scaled (REC-1). */
 static uint32_t offered(const struct tcb *t, const struct tcp_seg *seg)
 {
-    const uint32_t wnd = BUG(WINDOW_UNSCALED) ? seg->wnd : (uint32_t)seg->wnd << t->snd_wscale;
+    const uint32_t field = BUG(WINDOW_SIGNED) && seg->wnd > INT16_MAX ? 0 : seg->wnd;
+    const uint32_t wnd = BUG(WINDOW_UNSCALED) ? field : field << t->snd_wscale;
     return BUG(WINDOW_16_BITS) ? (uint16_t)wnd : wnd;
 }
 

@@ -18,10 +18,11 @@ void take_urgent(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg, ui
         for (uint32_t i = 0; i < seg->up; i++)
             (void)urgent[i];
     }
-    if (!seq_gt(up, t->rcv_up) || !seq_gt(up, t->recvq.user))
+    if (!seq_gt(up, t->rcv_up) || !seq_gt(up, t->recvq.user) ||
+        (BUG(URGENT_OWN_SEGMENT) && seg->up > seg->text_len))
         return;
     t->rcv_up = up;
-    if (!h->observer)
+    if (!h->observer || BUG(URGENT_UNTOLD))
         return;
     const struct rs_observation o = {
         .what = RS_OBS_URGENT,
@@ -58,7 +59,9 @@ static void acknowledge_text(struct rs_host *h, struct tcb *t, bool at_once)
 {
     const uint32_t owed = rcv_nxt(t) - t->last_ack_sent;
 
-    if (at_once || t->cfg->delayed_ack == 0 ||
+    if (BUG(ACK_PER_SEGMENT))
+        t->dup_acks_owed++;
+    if (at_once || t->cfg->delayed_ack == 0 || BUG(ACK_AT_ONCE) ||
         (owed >= 2u * t->rmss && !BUG(ACK_DELAYED_ALWAYS))) {
         t->ack_now = true;
         tcb_ready(h, t);
@@ -87,7 +90,7 @@ static enum rs_reason take_text(struct rs_host *h, struct tcb *t, struct tcp_seg
         acknowledge_text(h, t, true);
         return RS_REASON_TEXT_AFTER_FIN;
     }
-    if (t->released)
+    if (t->released && !BUG(RELEASE_SWALLOWS))
         return refuse_text(h, t);
     if (t->sack_on && recvq_holds(&h->pool, &t->recvq, seg->seq, seg->text_len)) {
         t->dsack = (struct sack_block){ .left = seg->seq, .right = seg->seq + seg->text_len };
@@ -104,7 +107,10 @@ static enum rs_reason take_text(struct rs_host *h, struct tcb *t, struct tcp_seg
     if (BUG(NO_RETRANSMIT_TIMER))
         t->timer[RS_TIMER_RETRANSMIT] = t->timer[RS_TIMER_USER] = RS_NEVER;
     if (seg->seq != t->recvq.nxt && seq_gt(seg->seq, t->recvq.nxt)) {
-        t->dup_acks_owed++;
+        if (BUG(ACK_FOR_HOLE_WAITS))
+            acknowledge_text(h, t, false);
+        else
+            t->dup_acks_owed++;
         tcb_ready(h, t);
         return RS_REASON_ACCEPTED;
     }

@@ -58,7 +58,7 @@ static const rs_time uto_limit = 3600 * RS_SEC; /* U_LIMIT */
  * that is shorter (MUST-21). */
 static rs_time patience(const struct tcb *t)
 {
-    const rs_time r2 = t->snd_una == t->iss ? t->cfg->r2_syn : t->cfg->r2;
+    const rs_time r2 = t->snd_una == t->iss && !BUG(R2_OF_TEXT) ? t->cfg->r2_syn : t->cfg->r2;
     /* RFC 5482 section 3.1: min(U_LIMIT, max(ADV_UTO, REMOTE_UTO, L_LIMIT)), R2 being both the
      * value advertised and the least; an application that set its own is not overruled. */
     if (t->cfg->uto && !t->cfg->user_timeout && (t->peer_uto & 0x7fff)) {
@@ -67,6 +67,8 @@ static rs_time patience(const struct tcb *t)
         const rs_time most = told < uto_limit ? told : uto_limit;
         return most > r2 ? most : r2;
     }
+    if (BUG(USER_TIMEOUT_IGNORED))
+        return r2;
     return t->cfg->user_timeout && t->cfg->user_timeout < r2 ? t->cfg->user_timeout : r2;
 }
 
@@ -113,16 +115,18 @@ void tcb_retime(struct rs_host *h, struct tcb *t)
         tcb_disarm(h, t, RS_TIMER_PROBE);
         /* SHLD-29: the first probe after one RTO. */
         if (waiting && !BUG(NO_PERSIST))
-            start_unless_running(h, t, RS_TIMER_PERSIST, t->rto);
+            start_unless_running(h, t, RS_TIMER_PERSIST, t->rto * (BUG(PROBE_LATE) ? 5 : 1));
         else
             tcb_disarm(h, t, RS_TIMER_PERSIST);
     }
-    if (waiting)
+    if (waiting && !BUG(R2_NEVER))
         start_unless_running(h, t, RS_TIMER_USER, patience(t));
     else
         tcb_disarm(h, t, RS_TIMER_USER);
-    if ((t->cfg->keepalive || BUG(KEEPALIVE_ALWAYS)) && synchronized(t) && t->state != RS_TIME_WAIT)
-        start_unless_running(h, t, RS_TIMER_KEEPALIVE, t->cfg->keepalive_idle); /* MUST-24 */
+    if (((t->cfg->keepalive && !BUG(KEEPALIVE_NEVER)) || BUG(KEEPALIVE_ALWAYS)) /* MUST-24 */ &&
+        synchronized(t) && t->state != RS_TIME_WAIT)
+        start_unless_running(h, t, RS_TIMER_KEEPALIVE,
+                             BUG(KEEPALIVE_FIXED) ? 7200 * RS_SEC : t->cfg->keepalive_idle);
     else
         tcb_disarm(h, t, RS_TIMER_KEEPALIVE);
 }
@@ -138,7 +142,7 @@ static rs_time doubled(const struct tcb *t, rs_time x, uint32_t times)
 static void retransmit_timeout(struct rs_host *h, struct tcb *t)
 {
     t->retransmits++;
-    if (t->retransmits >= t->cfg->r1)
+    if (t->retransmits >= (BUG(R1_AT_ONCE) ? 1 : t->cfg->r1) && !BUG(R1_SILENT))
         t->soft_error = RS_ETIMEOUT; /* SHLD-9, MUST-47: advice between R1 and R2 */
     t->rto = BUG(RTO_NO_BACKOFF) ? t->rto : doubled(t, t->rto, 1);
     t->rtt_timing = false;
@@ -149,6 +153,8 @@ static void retransmit_timeout(struct rs_host *h, struct tcb *t)
         pmtu_suspect(h, t);
     }
     tcb_arm(h, t, RS_TIMER_RETRANSMIT, h->now + t->rto);
+    if (BUG(R2_AT_R1) && t->retransmits >= t->cfg->r1)
+        tcb_arm(h, t, RS_TIMER_USER, h->now);
     tcb_ready(h, t);
 }
 
@@ -159,7 +165,7 @@ static void persist_timeout(struct rs_host *h, struct tcb *t)
     if (t->snd_wnd == 0)
         t->probe_due = true;
     else
-        t->override_due = true;
+        t->override_due = !BUG(UNPUSHED_WAITS);
     t->backoff += !BUG(PERSIST_NO_BACKOFF);
     tcb_arm(h, t, RS_TIMER_PERSIST, h->now + doubled(t, t->rto, t->backoff));
     tcb_ready(h, t);
@@ -180,7 +186,7 @@ static void keepalive_timeout(struct rs_host *h, struct tcb *t)
 
     if (t->snd_una != t->snd_nxt || has_unsent(t)) {
         tcb_arm(h, t, RS_TIMER_KEEPALIVE, h->now + t->cfg->keepalive_idle);
-    } else if (due > h->now) {
+    } else if (due > h->now && !BUG(KEEPALIVE_BUSY)) {
         tcb_arm(h, t, RS_TIMER_KEEPALIVE, due);
     } else if (t->keepalives_sent >= (BUG(KEEPALIVE_KILLS) ? 1 : t->cfg->keepalive_probes)) {
         user_timeout(h, t);

@@ -343,6 +343,40 @@ static void after_a_lost_syn_the_first_rto_is_three_seconds(void **unused)
     assert_true(to_deadline() >= 3 * RS_SEC);
 }
 
+/* SHLD-17: what was sent into a window that is gone waits, and the connection with it. */
+static void a_window_that_shrinks_to_nothing_under_text_in_flight_ends_nothing(void **unused)
+{
+    (void)unused;
+    plain_up();
+    p.wnd = 1000;
+    established();
+    user_sends(500);
+    get("A", 1, 1, 500);
+    p.wnd = 0;
+    say("A", 1, 101, 0); /* the right edge moves from 1001 to 101 */
+    quiet();
+    const rs_time start = p.now;
+    for (int i = 0; i < 20; i++) {
+        to_deadline();
+        get("A", 101, 1, 1);
+        quiet();
+        say("A", 1, 101, 0);
+    }
+    assert_true(p.now - start > p.cfg.tcp.r2);
+    state_is(RS_ESTABLISHED);
+    p.wnd = 1000;
+    say("A", 1, 101, 0);
+    uint32_t next = 101;
+    while (heard()) {
+        assert_int_equal(p.got.seq - p.host_iss, next);
+        next += p.got.text_len;
+    }
+    assert_int_equal(next, 501);
+    say("A", 1, 501, 0);
+    quiet();
+    assert_true(rs_deadline(p.host) == RS_NEVER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -360,6 +394,7 @@ int main(void)
         cmocka_unit_test(the_rto_follows_the_samples_as_rfc_6298_has_it),
         cmocka_unit_test(a_retransmitted_segment_gives_no_sample),
         cmocka_unit_test(after_a_lost_syn_the_first_rto_is_three_seconds),
+        cmocka_unit_test(a_window_that_shrinks_to_nothing_under_text_in_flight_ends_nothing),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     peer_down();

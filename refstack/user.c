@@ -36,9 +36,9 @@ int rs_send(struct rs_host *h, int conn, const void *data, size_t len, unsigned 
     const uint32_t taken = chain_append(&h->pool, &t->sendq, data, n);
     if (taken == 0)
         return len == 0 ? 0 : RS_EAGAIN;
-    if (!(flags & RS_MORE))
+    if (!(flags & RS_MORE) || BUG(MORE_IGNORED))
         t->push_seq = sendq_end(t);
-    if (flags & RS_URGENT)
+    if ((flags & RS_URGENT) && !BUG(URGENT_UNMARKED))
         t->snd_up = sendq_end(t);
     tcb_ready(h, t);
     return (int)taken;

@@ -7,9 +7,9 @@ static int both_ends(const struct rs_host *h, const struct rs_endpoint *asked,
                      const struct rs_endpoint *remote, struct rs_endpoint *local)
 {
     *local = *asked;
-    if (remote->port == 0 || !ip_is_host(h, &remote->addr))
+    if (remote->port == 0 || (!ip_is_host(h, &remote->addr) && !BUG(OPEN_TO_GROUP)))
         return RS_EINVAL;
-    if (!asked->addr.version)
+    if (!asked->addr.version || BUG(LOCAL_ADDRESS_IGNORED))
         return ip_source_for(h, &remote->addr, &local->addr) ? 0 : RS_EINVAL;
     if (asked->addr.version != remote->addr.version || !ip_is_local(h, &asked->addr))
         return RS_EINVAL;
@@ -122,6 +122,8 @@ static void status_of_queues(const struct tcb *t, struct rs_status *s)
     s->rcv_queued = recvq_readable(&t->recvq);
     s->urgent = synchronized(t) && seq_gt(t->rcv_up, t->recvq.user);
     s->urgent_left = s->urgent ? t->rcv_up - t->recvq.user : 0;
+    if (BUG(URGENT_LEFT_FROM_NEXT) && s->urgent)
+        s->urgent_left = seq_gt(t->rcv_up, rcv_nxt(t)) ? t->rcv_up - rcv_nxt(t) : 0;
 }
 
 /* STATUS, and with it the soft errors: those of ICMP (SHLD-25) and of R1 (MUST-47), each told once
@@ -167,6 +169,7 @@ int rs_status(struct rs_host *h, int conn, struct rs_status *s)
         .total_retransmits = t->total_retransmits,
     };
     status_of_queues(t, s);
-    t->soft_error = 0;
+    if (!BUG(SOFT_ERROR_REPEATED))
+        t->soft_error = 0;
     return 0;
 }

@@ -1,4 +1,5 @@
 /* The IPv4 header, RFC 791 section 3.1. */
+#include "refstack/bugs.h"
 #include "refstack/cursor.h"
 #include "refstack/wire.h"
 
@@ -44,6 +45,8 @@ enum wire_result ip4_parse(struct ip4_hdr *h, const uint8_t *p, size_t len)
     rcur_copy(&c, h->opt, header - IP4_HEADER);
     h->payload_len = (uint16_t)(h->total_len - header);
     h->payload = rcur_take(&c, h->payload_len);
+    if (BUG(IP_OPTIONS_COUNTED_TWICE))
+        h->payload_len = (uint16_t)(h->total_len - IP4_HEADER);
     return WIRE_OK;
 }
 

@@ -113,7 +113,7 @@ enum opt_result opt_next(struct opt_walk *w, struct tcp_option *o)
     o->typed = true;
     o->body = NULL;
     if (o->kind == OPT_EOL || o->kind == OPT_NOP) {
-        w->done = o->kind == OPT_EOL;
+        w->done = o->kind == OPT_EOL && !BUG(OPTION_AFTER_END);
         w->p = c.p;
         return OPT_OK;
     }
@@ -130,7 +130,7 @@ enum opt_result opt_next(struct opt_walk *w, struct tcp_option *o)
         return OPT_BAD_LENGTH;
     }
     o->typed = read_typed(o);
-    w->p = c.p;
+    w->p = BUG(OPTION_ALIGNED) ? c.p + (w->end - c.p) % 4 : c.p;
     return OPT_OK;
 }
 

@@ -1,4 +1,5 @@
 /* What TCP itself needs of a segment's options, gathered in one walk. */
+#include "refstack/bugs.h"
 #include "refstack/wire.h"
 
 static void keep_sack(struct tcp_opts *to, const struct tcp_option *o)
@@ -76,6 +77,8 @@ void opts_read(struct tcp_opts *to, const uint8_t *opt, size_t len)
     while ((r = opt_next(&w, &o)) == OPT_OK) {
         if (o.typed)
             keep(to, &o);
+        else if (BUG(OPTION_UNKNOWN_ENDS))
+            break;
     }
     to->bad = r == OPT_BAD_LENGTH;
 }
