@@ -231,6 +231,7 @@ static void sent(struct rs_host *h, struct tcb *t, const struct plan *p)
         t->cwr_due = t->cwr_due && p->len == 0;
         rtt_on_send(h, t, p->seq, numbers);
         t->snd_nxt = p->seq + numbers;
+        tcb_disarm(h, t, RS_TIMER_PROBE); /* for the new tail, RFC 8985 section 7.2 */
         if (!(p->flags & TCP_SYN) || p->len > 0)
             flight_add(&h->pool, &t->flight, t->snd_nxt, h->now);
     } else {

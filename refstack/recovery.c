@@ -230,13 +230,16 @@ void recovery_probe_timeout(struct rs_host *h, struct tcb *t)
     tcb_ready(h, t);
 }
 
-/* Section 7.4: a probe that repaired a loss is a sign of congestion. */
-static void tlp_judge(struct rs_host *h, struct tcb *t, bool dsack)
+/* Section 7.4.2: a probe that repaired a loss is a sign of congestion.  Whether it did is known
+ * only by what comes after: a DSACK or a duplicate ACK says that both copies arrived, an ACK of
+ * more that nothing of the kind is to come. */
+static void tlp_judge(struct rs_host *h, struct tcb *t, bool dsack, bool duplicate)
 {
     if (!t->tlp_out || seq_lt(t->snd_una, t->tlp_end))
         return;
-    t->tlp_out = false;
-    if (!t->tlp_resent || dsack || t->snd_una == t->tlp_end)
+    const bool beyond = seq_gt(t->snd_una, t->tlp_end);
+    t->tlp_out = t->tlp_resent && !dsack && !beyond && !duplicate;
+    if (!t->tlp_resent || dsack || !beyond)
         return;
     cc_on_congestion(h, t);
     t->cwnd = t->ssthresh;
@@ -310,7 +313,7 @@ void recovery_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_opts *o,
         partial_ack(h, t, acked);
     }
     if (!t->sack_on) {
-        if (duplicate)
+        if (duplicate && flight_before > 0)
             newreno_duplicate(h, t);
         return;
     }
@@ -318,7 +321,7 @@ void recovery_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_opts *o,
     take_blocks(h, t, o, &d);
     rack_update(h, t, &d);
     rack_adapt(t, dsack, &d);
-    tlp_judge(h, t, dsack);
+    tlp_judge(h, t, dsack, duplicate && o->n_sack == 0);
     if (d.any || o->n_sack)
         detect(h, t);
 }

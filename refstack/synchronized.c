@@ -320,11 +320,11 @@ static void acknowledged(struct rs_host *h, struct tcb *t, const struct tcp_seg 
     tcb_disarm(h, t, RS_TIMER_USER);
 }
 
-/* RFC 5681 section 2 (MUST-19): an ACK that repeats the last, with nothing else to say. */
+/* RFC 5681 section 2 (MUST-19): an ACK that repeats the last, with nothing else to say.  Loss in
+ * flight is what it tells of only while something is. */
 static bool duplicate_ack(const struct tcb *t, const struct tcp_seg *seg)
 {
-    return seg->ack == t->snd_una && t->snd_una != t->snd_nxt && tcp_seg_len(seg) == 0 &&
-           offered(t, seg) == t->snd_wnd;
+    return seg->ack == t->snd_una && tcp_seg_len(seg) == 0 && offered(t, seg) == t->snd_wnd;
 }
 
 /* Fifth: ACK, in ESTABLISHED and after. */
