@@ -75,6 +75,7 @@ static void own_all(struct census *c, const struct rs_host *h)
         own_chain(c, &t->recvq.chain);
         own_one(c, t->recvq.blocks);
         own_one(c, t->flight.page);
+        own_one(c, t->path);
         own_shared(c, t->cfg_page);
     }
     for (uint32_t i = 0; i < h->outq.n; i++)

@@ -166,6 +166,8 @@
     X(ICMP_LIMIT_GLOBAL, "the limit of ICMP errors is one for all destinations", leak) \
     X(ICMP_QUOTES_BEYOND, "an ICMP error quotes eight octets of a shorter payload", memory) \
     X(PMTU_ANY, "a path MTU under what every IPv6 link takes is believed", semantic) \
+    X(PMTU_CREDULOUS, "a path MTU is believed though larger segments have just arrived", semantic) \
+    X(PMTU_PROBE_CONGESTS, "the loss of a path MTU probe alone is taken for congestion", semantic) \
     X(PMTU_SILENT, "what was too big for the path is not sent again", liveness) \
     X(FRAGMENT_OVERLAP, "overlapping fragments are put together", semantic) \
     X(FRAGMENT_HOLE, "a datagram is whole once its last fragment is there", leak) \

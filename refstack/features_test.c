@@ -265,6 +265,7 @@ static void large_segments_that_vanish_are_sent_again_smaller(void **unused)
 
     (void)unused;
     rs_config_default(&c);
+    c.tcp.pmtu_search = false;
     start(&s, &w, &c);
     const int b = rs_open_passive(s.host[SIM_B], &server, NULL, s.now);
     const int a = rs_open_active(s.host[SIM_A], &any, &server, s.now);

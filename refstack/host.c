@@ -43,6 +43,8 @@ void rs_config_default(struct rs_config *c)
             .fastopen_pending = 8,
             .syn_cookies = true,
             .black_holes = true,
+            .pmtu_search = true,
+            .doubt_too_big = true,
             .ttl = 64,
             .nagle = true,
             .window_scale = true,

@@ -87,7 +87,7 @@ void icmp_error_for_tcp(struct rs_host *h, const struct icmp_error *e)
         const uint32_t mtu = e->mtu ? e->mtu : next_plateau(q.total);
         judged(h, t, NULL, mtu < q.total ? RS_REASON_ACCEPTED : RS_REASON_ICMP_IGNORED);
         if (mtu < q.total)
-            tcp_path_mtu(h, t, mtu);
+            pmtu_told(h, t, q.seq, mtu);
         return;
     }
     judged(h, t, NULL, RS_REASON_ACCEPTED);

@@ -8,6 +8,7 @@ struct plan {
     uint32_t seq;
     uint32_t len;
     uint16_t flags;
+    bool probe; /* of the path's MTU: not to be cut up */
 };
 
 static uint32_t min_u32(uint32_t a, uint32_t b)
@@ -121,6 +122,11 @@ static bool plan_new(struct rs_host *h, struct tcb *t, struct plan *p)
     const uint32_t mss = eff_snd_mss(h, t);
     const uint32_t cwnd = t->rtx_free && t->tlp_out ? mss : congestion_room(h, t);
     const uint32_t room = min_u32(window, cwnd);
+    const uint32_t probe = pmtu_probe(h, t, mss, min_u32(room, unsent));
+    if (probe) {
+        *p = (struct plan){ .seq = t->snd_nxt, .len = probe, .flags = TCP_ACK, .probe = true };
+        return true;
+    }
     uint32_t n = min_u32(min_u32(unsent, most_text(h, t, mss)), room);
 
     /* A tail that would not go by itself does not go behind whole segments either. */
@@ -237,6 +243,7 @@ static void sent(struct rs_host *h, struct tcb *t, const struct plan *p)
     } else {
         t->total_retransmits++;
         t->rtt_timing = t->rtt_timing && BUG(KARN_IGNORED); /* Karn */
+        pmtu_resent(h, t, p->seq, p->seq + numbers);
         flight_resent(&h->pool, &t->flight, t->snd_una, p->seq, p->seq + numbers, h->now);
     }
     if (p->flags & TCP_FIN) {
@@ -274,8 +281,8 @@ static void add_flags(const struct tcb *t, const struct plan *p, bool new_text, 
 }
 
 /* What the link is to do with text: checksum it, and cut it up when it is more than one segment. */
-static void ask_link(struct rs_host *h, struct tcb *t, uint32_t len, size_t start, size_t head,
-                     uint8_t *buf)
+static void ask_link(struct rs_host *h, struct tcb *t, const struct plan *p, size_t start,
+                     size_t head, uint8_t *buf)
 {
     const uint32_t mss = eff_snd_mss(h, t);
     const uint8_t type = t->remote.addr.version == 4 ? VNET_GSO_TCP4 : VNET_GSO_TCP6;
@@ -286,7 +293,7 @@ static void ask_link(struct rs_host *h, struct tcb *t, uint32_t len, size_t star
         .csum_offset = 16,
     };
 
-    if (len > mss) {
+    if (p->len > mss && !p->probe) {
         v.gso_type = t->ecn_on ? type | VNET_GSO_ECN : type;
         v.gso_size = (uint16_t)mss;
     }
@@ -357,7 +364,7 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
                                (uint32_t)head + p->len);
     memset(buf, 0, h->cfg.offload ? VNET_HEADER : 0);
     if (helped)
-        ask_link(h, t, p->len, link - VNET_HEADER + ip, head, buf);
+        ask_link(h, t, p, link - VNET_HEADER + ip, head, buf);
     if (p->len)
         put_text(h, t, text_seq, p->len, helped, tcp + head, &sum);
     tcp_emit(&seg, tcp, head);

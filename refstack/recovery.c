@@ -66,6 +66,8 @@ static void newreno_duplicate(struct rs_host *h, struct tcb *t)
     /* Not again for losses of before the last recovery. */
     if (t->dup_acks != DUP_THRESH || BUG(NO_FAST_RETRANSMIT) || !seq_gt(t->snd_una, t->recover))
         return;
+    if (pmtu_explains(h, t, t->snd_una, t->snd_una + 1) && pmtu_probe_lost(h, t))
+        return;
     enter_recovery(h, t);
     t->cwnd = t->ssthresh + DUP_THRESH * t->smss;
     lose_first(h, t);
@@ -163,6 +165,25 @@ static void sack_detect(struct rs_host *h, struct tcb *t)
     }
 }
 
+/* RFC 4821 section 7.6.2: a probe of the path's MTU that is lost by itself, and for the first time,
+ * says something of the path's width and nothing of its load. */
+static bool only_probe_lost(const struct rs_host *h, const struct tcb *t)
+{
+    uint32_t start = t->snd_una;
+
+    if (t->path == PAGE_NONE)
+        return false;
+    pool_steps(&h->pool, flight_count(&h->pool, &t->flight));
+    for (unsigned i = 0; i < flight_count(&h->pool, &t->flight); i++) {
+        const struct flight_rec *rec = flight_at(&h->pool, &t->flight, i);
+        if ((rec->flags & FLIGHT_LOST) &&
+            ((rec->flags & FLIGHT_RESENT) || !pmtu_explains(h, t, start, rec->end)))
+            return false;
+        start = rec->end;
+    }
+    return true;
+}
+
 /* What is found lost starts recovery, once for a flight: while SND.UNA has not passed RECOVER the
  * losses are those of the last event, already paid for. */
 static void detect(struct rs_host *h, struct tcb *t)
@@ -180,6 +201,11 @@ static void detect(struct rs_host *h, struct tcb *t)
     }
     if (!flight_first_lost(&h->pool, &t->flight, t->snd_una, &left, &right))
         return;
+    if (!t->in_recovery && only_probe_lost(h, t)) {
+        pmtu_probe_lost(h, t);
+        tcb_ready(h, t);
+        return;
+    }
     if (!t->in_recovery && seq_ge(t->snd_una, t->recover))
         enter_recovery(h, t);
     tcb_ready(h, t);

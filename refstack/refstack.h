@@ -102,6 +102,9 @@ struct rs_tcp_config {
     uint32_t fastopen_pending; /* connections in SYN-RECEIVED by it, per listener */
     bool syn_cookies;          /* RFC 4987: when a listener's backlog is full */
     bool black_holes;          /* RFC 4821: smaller segments where large ones vanish unannounced */
+    bool pmtu_search;          /* RFC 4821: then larger ones again, one at a time as a probe */
+    bool doubt_too_big;        /* RFC 5927 section 7.2: where large segments are known to pass, a
+                                  router's word to the contrary waits for a timeout */
     bool uto;                  /* RFC 5482: tell and heed the user timeout option */
     bool rfc1337;              /* ignore RST in TIME-WAIT */
     enum rs_congestion congestion;

@@ -96,6 +96,7 @@ void tcb_closed(struct rs_host *h, struct tcb *t, int error)
 void tcb_enter_time_wait(struct rs_host *h, struct tcb *t)
 {
     tcb_set_state(h, t, RS_TIME_WAIT);
+    pmtu_forget(h, t);
     for (int i = 0; i < RS_N_TIMERS; i++)
         if (i != RS_TIMER_DELAYED_ACK)
             tcb_disarm(h, t, (enum rs_timer)i);

@@ -306,6 +306,7 @@ static void acknowledged(struct rs_host *h, struct tcb *t, const struct tcp_seg 
     else
         chain_drop(&h->pool, &t->sendq, text);
     t->snd_una = seg->ack;
+    t->mtu_proven = t->mtu_proven || text + TCP_OPT_MAX >= t->smss;
     t->snd_up = seq_max(t->snd_up, t->snd_una);
     t->push_seq = seq_max(t->push_seq, t->snd_una);
     if (syn) /* CLOSE came before the SYN was acknowledged */
@@ -344,8 +345,10 @@ static enum rs_reason ack_in_established(struct rs_host *h, struct tcb *t,
                                                  : seq_gt(seg->ack, t->snd_una);
     const uint32_t old_una = t->snd_una;
     const bool duplicate = duplicate_ack(t, seg);
-    if (advances)
+    if (advances) {
         acknowledged(h, t, seg, o);
+        pmtu_on_ack(h, t);
+    }
     if (seq_ge(seg->ack, old_una)) {
         ecn_on_ack(h, t, seg);
         recovery_on_ack(h, t, o, old_una, duplicate);

@@ -134,6 +134,7 @@ struct tcb *tcb_new(struct rs_host *h, const struct rs_endpoint *local,
     t->sendq = CHAIN_EMPTY;
     recvq_init(&t->recvq, 0);
     t->flight.page = PAGE_NONE;
+    t->path = PAGE_NONE;
     settings_init(h, t);
     for (int i = 0; i < RS_N_TIMERS; i++)
         t->timer[i] = RS_NEVER;
@@ -149,6 +150,7 @@ void tcb_free(struct rs_host *h, struct tcb *t)
     tcb_unready(h, t);
     tcb_no_event(h, t);
     tcb_unhash(h, t);
+    pmtu_forget(h, t);
     settings_drop(h, t);
     t->in_use = false;
     t->hash_next = h->tcb_free;

@@ -107,6 +107,7 @@ struct tcb {
     bool cookie_due : 1; /* the SYN or SYN,ACK carries a fast-open cookie, or asks for one */
     bool rtt_timing : 1;
     bool rtt_valid : 1;
+    bool mtu_proven : 1; /* a segment as large as now was acknowledged */
 
     /* Send sequence variables, RFC 9293 section 3.3.1 */
     uint32_t iss, snd_una, snd_nxt, snd_up, snd_wl1, snd_wl2;
@@ -124,7 +125,7 @@ struct tcb {
     uint32_t last_ack_sent;
     uint32_t ts_offset, ts_recent;
     uint16_t smss, rmss;
-    uint16_t path_mtu; /* less than the link's, as an ICMP error told; 0: not known */
+    uint16_t path_mtu; /* less than the link's, as was told or found out; 0: not known */
     uint16_t dup_acks_owed; /* ACKs for segments beyond a hole, one each (RFC 5681 section 4.2) */
 
     rs_time timer[RS_N_TIMERS];
@@ -154,7 +155,7 @@ struct tcb {
     rs_time ts_recent_at;
     struct sack_block dsack; /* octets received twice, to be reported once (RFC 2883) */
     uint32_t challenges;     /* RFC 5961 section 7: in the second that began */
-    uint32_t path_mtu_at;    /* when path_mtu was learned, in seconds */
+    uint32_t path;           /* page of what is known of the path (pmtu.c), or PAGE_NONE */
     rs_time challenge_second;
     uint32_t cfg_page;      /* that of cfg when it is its own, or PAGE_NONE */
     uint32_t parent;        /* listener whose backlog counts this one, or TCB_NONE */
@@ -312,10 +313,18 @@ void take_held(struct rs_host *, struct tcb *); /* what came with the SYN, on ES
 void take_fast_text(struct rs_host *, struct tcb *, const struct tcp_seg *);
 void hold_text_and_fin(struct rs_host *, struct tcb *, const struct tcp_seg *);
 void icmp_error_for_tcp(struct rs_host *, const struct icmp_error *);
-/* The path to the peer takes datagrams of mtu octets at most (pmtu.c). */
-void tcp_path_mtu(struct rs_host *, struct tcb *, uint32_t mtu);
-void pmtu_suspect(struct rs_host *, struct tcb *); /* after a retransmission timeout */
+
+/* ---- path MTU (pmtu.c) ---- */
+/* A router says that the segment at seq was too large for a link that takes mtu octets. */
+void pmtu_told(struct rs_host *, struct tcb *, uint32_t seq, uint32_t mtu);
+void pmtu_forget(struct rs_host *, struct tcb *);
 void pmtu_refresh(struct rs_host *, struct tcb *); /* before new text */
+uint32_t pmtu_probe(struct rs_host *, struct tcb *, uint32_t mss, uint32_t room);
+bool pmtu_explains(const struct rs_host *, const struct tcb *, uint32_t left, uint32_t right);
+bool pmtu_probe_lost(struct rs_host *, struct tcb *);
+void pmtu_resent(struct rs_host *, struct tcb *, uint32_t left, uint32_t right);
+void pmtu_on_ack(struct rs_host *, struct tcb *);
+void pmtu_on_rto(struct rs_host *, struct tcb *);
 
 /* ---- initial sequence numbers and ports (iss.c) ---- */
 uint32_t iss_choose(struct rs_host *, const struct rs_endpoint *local,

@@ -150,7 +150,7 @@ static void retransmit_timeout(struct rs_host *h, struct tcb *t)
         t->syn_due = true;
     } else {
         recovery_on_rto(h, t);
-        pmtu_suspect(h, t);
+        pmtu_on_rto(h, t);
     }
     tcb_arm(h, t, RS_TIMER_RETRANSMIT, h->now + t->rto);
     if (BUG(R2_AT_R1) && t->retransmits >= t->cfg->r1)
