@@ -278,7 +278,7 @@ size_t options_emit(struct rs_host *, const struct tcb *, uint16_t flags, uint8_
 uint32_t eff_snd_mss(const struct rs_host *, const struct tcb *); /* Eff.snd.MSS, MUST-16 */
 uint16_t default_smss(const struct rs_addr *remote); /* without an MSS option, MUST-15 */
 
-/* ---- sending (output.c) ---- */
+/* ---- sending (output.c, reset.c) ---- */
 size_t tcp_output(struct rs_host *, struct tcb *, uint8_t *buf, size_t cap);
 uint16_t rcv_window_field(struct tcb *, bool syn);
 void window_update(struct rs_host *, struct tcb *); /* after RECEIVE */
