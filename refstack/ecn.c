@@ -37,10 +37,11 @@ void ecn_on_segment(struct tcb *t, const struct tcp_seg *seg, const struct datag
         t->ecn_echo = true;
 }
 
-/* Section 6.1.2: as for a lost segment, at most once for each window of data. */
+/* Section 6.1.2: as for a lost segment, at most once for each window of data: until something
+ * beyond it is acknowledged the peer cannot have seen our CWR. */
 void ecn_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg)
 {
-    if (!t->ecn_on || !(seg->flags & TCP_ECE) || t->in_recovery || !seq_ge(t->snd_una, t->ecn_edge))
+    if (!t->ecn_on || !(seg->flags & TCP_ECE) || t->in_recovery || !seq_gt(t->snd_una, t->ecn_edge))
         return;
     cc_on_congestion(h, t);
     t->cwnd = t->ssthresh;
