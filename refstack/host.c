@@ -153,6 +153,8 @@ void rs_reset(struct rs_host *h, rs_time now)
     memset(h->bucket, 0xff, h->cfg.demux_buckets * sizeof h->bucket[0]);
     h->ready_head = h->ready_tail = TCB_NONE;
     h->event_head = h->event_tail = h->bulk = TCB_NONE;
+    memset(h->coming, 0xff, sizeof h->coming);
+    h->coming_at = 0;
     pool_reset(&h->pool);
     wheel_init(&h->wheel, now);
 }

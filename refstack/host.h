@@ -69,6 +69,9 @@ struct fastopen_entry {
     rs_time not_before; /* no cookie and no text in a SYN until then */
 };
 
+/* Calls of rs_prefetch between a frame's bucket and its TCB. */
+enum { PREFETCH_STEP = RS_PREFETCH_AHEAD / 2 };
+
 struct rs_host {
     struct rs_config cfg;
     uint64_t key[4]; /* two keys of SipHash: for numbers on the wire, for the table */
@@ -99,6 +102,8 @@ struct rs_host {
     uint32_t bulk;     /* the connection that text in order came for last, or TCB_NONE */
     size_t bulk_head;  /* octets of header before that text */
     bool csum_done; /* the link vouches for the frame being taken in */
+    uint32_t coming[PREFETCH_STEP]; /* buckets asked for, or TCB_NONE: what time may be saved on */
+    unsigned coming_at;
     struct wheel wheel;
 };
 

@@ -32,8 +32,8 @@ struct tcb *tcb_of_handle(const struct rs_host *h, int conn)
 /* Keyed, or a peer could choose its ports so that all its connections share a bucket and make each
  * segment walk it.  Only the octets that the version has: this is a tenth of what a segment costs
  * when all of IPv6's are hashed for IPv4. */
-static uint32_t bucket_of(const struct rs_host *h, const struct rs_endpoint *local,
-                          const struct rs_endpoint *remote)
+uint32_t tcb_bucket(const struct rs_host *h, const struct rs_endpoint *local,
+                    const struct rs_endpoint *remote)
 {
     uint64_t w[5] = { 0 };
     uint32_t four[2];
@@ -55,19 +55,12 @@ static bool same_endpoint(const struct rs_endpoint *a, const struct rs_endpoint 
            rs_addr_eq(&a->addr, &b->addr);
 }
 
-/* The lines that a segment touches are fetched together, not one after the other. */
-static void prefetch(const struct tcb *t)
-{
-    for (unsigned at = 64; t && at < 384; at += 64)
-        __builtin_prefetch((const uint8_t *)t + at, 1);
-}
-
 struct tcb *tcb_find(struct rs_host *h, const struct rs_endpoint *local,
                      const struct rs_endpoint *remote)
 {
-    struct tcb *t = tcb_at(h, h->bucket[bucket_of(h, local, remote)]);
+    struct tcb *t = tcb_at(h, h->bucket[tcb_bucket(h, local, remote)]);
 
-    prefetch(t);
+    tcb_prefetch(t);
     uint32_t steps = 1;
     for (; t && !(same_endpoint(&t->local, local) && same_endpoint(&t->remote, remote)); steps++)
         t = tcb_at(h, t->hash_next);
@@ -92,7 +85,7 @@ void tcb_unhash(struct rs_host *h, struct tcb *t)
 {
     if (!t->hashed)
         return;
-    uint32_t *link = &h->bucket[bucket_of(h, &t->local, &t->remote)];
+    uint32_t *link = &h->bucket[tcb_bucket(h, &t->local, &t->remote)];
     while (*link != t->index)
         link = &h->tcb[*link].hash_next;
     *link = t->hash_next;
@@ -105,7 +98,7 @@ void tcb_rehash(struct rs_host *h, struct tcb *t, const struct rs_endpoint *loca
     tcb_unhash(h, t);
     t->local = *local;
     t->remote = *remote;
-    uint32_t *head = &h->bucket[bucket_of(h, local, remote)];
+    uint32_t *head = &h->bucket[tcb_bucket(h, local, remote)];
     t->hash_next = *head;
     *head = t->index;
     t->hashed = true;

@@ -14,6 +14,9 @@
 
 #define TCB_NONE UINT32_MAX
 
+/* Octets of a cache line, and of the lines at the front of a TCB that a segment touches. */
+enum { TCB_LINE = 64, TCB_HOT = 6 * TCB_LINE };
+
 /* A datagram for us, of either IP version, as the transports see it. */
 struct datagram {
     struct rs_addr src, dst;
@@ -194,6 +197,15 @@ static inline uint32_t sendq_end(const struct tcb *t)
 }
 
 /* ---- table of connections (tcb.c) ---- */
+/* Where the demultiplexer begins to look for a connection. */
+uint32_t tcb_bucket(const struct rs_host *, const struct rs_endpoint *local,
+                    const struct rs_endpoint *remote);
+/* The lines of a TCB that a segment touches are fetched together, not one after the other. */
+static inline void tcb_prefetch(const struct tcb *t)
+{
+    for (unsigned at = 0; t && at < TCB_HOT; at += TCB_LINE)
+        __builtin_prefetch((const uint8_t *)t + at, 1);
+}
 struct tcb *tcb_new(struct rs_host *, const struct rs_endpoint *local,
                     const struct rs_endpoint *remote);
 void tcb_free(struct rs_host *, struct tcb *);

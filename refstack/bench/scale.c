@@ -1,7 +1,10 @@
 /* What a segment costs with 1, a thousand and a million connections: one octet in, its
- * acknowledgment out, the octet received; either always on the same connection among that many, or
- * on each in turn, which adds the cache misses that touching so much memory must.  And the octets
- * that an idle connection takes.
+ * acknowledgment out, the application told of it and the octet received.
+ *
+ * The segments come for one connection always, for all in turn, or at random; at random also
+ * without rs_prefetch, as they would in a program that takes one frame at a time.  Last, each
+ * acknowledgment waits for its timer, so that nearly every connection has one running.  The stack
+ * alone is timed: segments are made, and acknowledgments checked, in between.
  *
  *     build/gcc/refstack/bench/scale [MOST]        1000000 unless said otherwise */
 #include <stdio.h>
@@ -13,7 +16,7 @@
 #include "refstack/refstack.h"
 #include "refstack/wire.h"
 
-enum { SEGMENTS = 400000, PORT = 80 };
+enum { SEGMENTS = 1 << 20, BATCH = 64, PORT = 80, FRAME = 64 };
 
 struct peer {
     uint32_t seq; /* the peer's next */
@@ -21,11 +24,23 @@ struct peer {
     int conn;
 };
 
+enum order { SAME, TURN, RANDOM, RANDOM_COLD, TIMED, N_ORDERS };
+
+static const char *const title[N_ORDERS] = { "same one", "in turn", "at random", "no prefetch",
+                                             "by timer" };
+
 static struct rs_host *host;
 static struct peer *peers;
 static uint32_t n_peers;
 static rs_time now;
-static uint8_t out[2048];
+
+/* Frames in hand, and what came of them. */
+static struct {
+    uint8_t in[BATCH][FRAME], out[BATCH][FRAME];
+    size_t in_len, out_len[BATCH];
+    uint32_t peer[BATCH];
+    rs_time at[BATCH];
+} batch;
 
 static double seconds(void)
 {
@@ -41,70 +56,137 @@ static struct rs_addr address_of(uint32_t peer)
     return rs_ip4(10, 1, (uint8_t)(host_part >> 8), (uint8_t)host_part);
 }
 
-static void send_segment(uint32_t i, uint16_t flags, const char *text, uint32_t len)
+static size_t make_segment(uint32_t i, uint16_t flags, const char *text, uint32_t len,
+                           uint8_t frame[FRAME])
 {
-    uint8_t frame[128];
     struct ip4_hdr ip = { .ihl = 5, .ttl = 64, .proto = IP_PROTO_TCP, .src = address_of(i),
                           .dst = rs_ip4(10, 0, 0, 2) };
     struct tcp_seg seg = { .src_port = (uint16_t)(1024 + i % 60000), .dst_port = PORT,
                            .seq = peers[i].seq, .ack = peers[i].ack, .flags = flags, .wnd = 65535,
                            .text = (const uint8_t *)text, .text_len = len };
     ip.total_len = (uint16_t)(IP4_HEADER + TCP_HEADER + len);
-    const size_t n = ip4_emit_sum(&ip, frame, sizeof frame);
-    tcp_emit_sum(&seg, &ip.src, &ip.dst, frame + n, sizeof frame - n);
-    rs_input(host, frame, ip.total_len, now);
+    const size_t n = ip4_emit_sum(&ip, frame, FRAME);
+    tcp_emit_sum(&seg, &ip.src, &ip.dst, frame + n, FRAME - n);
     peers[i].seq += len + ((flags & TCP_SYN) ? 1 : 0);
+    return ip.total_len;
 }
 
-static uint32_t take_output(void)
+static bool parse(const uint8_t *frame, size_t len, struct ip4_hdr *ip, struct tcp_seg *seg)
 {
-    struct ip4_hdr ip;
-    struct tcp_seg seg = { .seq = 0 };
-    size_t n;
-
-    while ((n = rs_output(host, out, sizeof out, now)) > 0)
-        if (ip4_parse(&ip, out, n) == WIRE_OK)
-            tcp_parse(&seg, ip.payload, ip.payload_len);
-    return seg.seq;
+    return ip4_parse(ip, frame, len) == WIRE_OK &&
+           tcp_parse(seg, ip->payload, ip->payload_len) == WIRE_OK;
 }
 
 static void open_all(void)
 {
     const struct rs_endpoint at = { .port = PORT };
     const int listener = rs_listen(host, &at, now);
+    uint8_t frame[FRAME];
+    uint8_t out[1500];
+    struct ip4_hdr ip;
+    struct tcp_seg seg = { .seq = 0 };
 
     for (uint32_t i = 0; i < n_peers; i++) {
         now++;
         peers[i].seq = i * 7919u;
-        send_segment(i, TCP_SYN, NULL, 0);
-        peers[i].ack = take_output() + 1;
-        send_segment(i, TCP_ACK, NULL, 0);
+        rs_input(host, frame, make_segment(i, TCP_SYN, NULL, 0, frame), now);
+        parse(out, rs_output(host, out, sizeof out, now), &ip, &seg);
+        peers[i].ack = seg.seq + 1;
+        rs_input(host, frame, make_segment(i, TCP_ACK, NULL, 0, frame), now);
+        while (rs_output(host, out, sizeof out, now) > 0) {
+        }
         peers[i].conn = rs_accept(host, listener, now);
         if (peers[i].conn < 0) {
             fprintf(stderr, "scale: connection %u: %s\n", i, rs_error_name(peers[i].conn));
             exit(1);
         }
+        while (rs_next_event(host) >= 0) {
+        }
     }
 }
 
-/* Nanoseconds a segment; stride 0 keeps to one connection. */
-static double cost(uint32_t stride)
+static uint32_t next_peer(enum order order, uint32_t last)
 {
-    char octet;
-    uint32_t at = n_peers / 2;
-    const double began = seconds();
+    static uint64_t x = 88172645463325252u;
 
-    for (int k = 0; k < SEGMENTS; k++) {
-        now += 10;
-        send_segment(at, TCP_ACK | TCP_PSH, "x", 1);
-        take_output();
-        if (rs_receive(host, peers[at].conn, &octet, 1, now) != 1) {
-            fprintf(stderr, "scale: an octet is missing\n");
-            exit(1);
-        }
-        at = (uint32_t)(((uint64_t)at + stride) % n_peers);
+    if (order == SAME)
+        return last;
+    if (order == TURN || order == TIMED)
+        return last + 1 < n_peers ? last + 1 : 0;
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    return (uint32_t)((x >> 32) * n_peers >> 32);
+}
+
+/* By timer, all connections have their turn in half a second, of which the timer takes 0.4. */
+static void fill_batch(enum order order, uint32_t k, uint32_t *peer)
+{
+    const rs_time began = order == TIMED ? now : 0;
+
+    for (uint32_t i = 0; i < BATCH; i++) {
+        batch.in_len = make_segment(*peer, TCP_ACK | TCP_PSH, "x", 1, batch.in[i]);
+        batch.peer[i] = *peer;
+        now = order == TIMED ? began + (uint64_t)(i + 1 + k % 2) * (RS_SEC / 2) / n_peers : now + 1;
+        batch.at[i] = now;
+        *peer = next_peer(order, *peer);
     }
-    return (seconds() - began) / SEGMENTS * 1e9;
+}
+
+/* What an application does that has read some frames from its device. */
+static uint32_t work(bool prefetch)
+{
+    uint32_t received = 0;
+    char octet;
+    int conn;
+
+    for (unsigned i = 0; prefetch && i < RS_PREFETCH_AHEAD; i++)
+        rs_prefetch(host, batch.in[i], batch.in_len);
+    for (unsigned i = 0; i < BATCH; i++) {
+        const unsigned ahead = i + RS_PREFETCH_AHEAD;
+        size_t n;
+        if (prefetch)
+            rs_prefetch(host, ahead < BATCH ? batch.in[ahead] : NULL,
+                        ahead < BATCH ? batch.in_len : 0);
+        rs_input(host, batch.in[i], batch.in_len, batch.at[i]);
+        batch.out_len[i] = 0;
+        while ((n = rs_output(host, batch.out[i], FRAME, batch.at[i])) > 0)
+            batch.out_len[i] = n;
+        while ((conn = rs_next_event(host)) >= 0)
+            received += rs_receive(host, conn, &octet, 1, batch.at[i]) == 1;
+    }
+    return received;
+}
+
+static void check_batch(enum order order, uint32_t received)
+{
+    struct ip4_hdr ip;
+    struct tcp_seg seg;
+    bool ok = received == BATCH;
+
+    for (unsigned i = 0; ok && order != TIMED && i < BATCH; i++)
+        ok = parse(batch.out[i], batch.out_len[i], &ip, &seg) &&
+             seg.ack - peers[batch.peer[i]].seq + BATCH <= BATCH;
+    if (!ok) {
+        fprintf(stderr, "scale: an octet or its acknowledgment is missing\n");
+        exit(1);
+    }
+}
+
+/* Nanoseconds a segment. */
+static double cost(enum order order)
+{
+    uint32_t peer = n_peers / 2;
+    double spent = 0;
+
+    for (uint32_t k = 0; k < SEGMENTS / BATCH; k++) {
+        fill_batch(order, k, &peer);
+        const double began = seconds();
+        const uint32_t received = work(order != RANDOM_COLD);
+        spent += seconds() - began;
+        check_batch(order, received);
+    }
+    return spent / SEGMENTS * 1e9;
 }
 
 /* Half a gigabyte touched at random wants large pages, or every access costs one more. */
@@ -118,10 +200,9 @@ static void *block_of(size_t size)
     return block;
 }
 
-static void run(uint32_t n, double base[2])
+static void host_up(uint32_t n, rs_time delayed_ack)
 {
     struct rs_config c;
-    double ns[2];
 
     rs_config_default(&c);
     c.link = RS_LINK_IP;
@@ -134,7 +215,7 @@ static void run(uint32_t n, double base[2])
         c.demux_buckets *= 2;
     c.pages = 4096;
     c.page_octets = 256;
-    c.tcp.delayed_ack = 0;
+    c.tcp.delayed_ack = delayed_ack;
     const size_t size = rs_host_size(&c);
     host = rs_init(block_of(size), size, &c, now);
     n_peers = n;
@@ -144,14 +225,30 @@ static void run(uint32_t n, double base[2])
         exit(77);
     }
     open_all();
-    ns[0] = cost(0);
-    ns[1] = cost(n / 2 + 977);
-    for (int i = 0; i < 2; i++)
-        base[i] = base[i] > 0 ? base[i] : ns[i];
-    printf("%9u  %8.0f %6.2f  %10.0f %6.2f\n", n, ns[0], ns[0] / base[0], ns[1], ns[1] / base[1]);
-    fflush(stdout);
+}
+
+static void host_down(void)
+{
     free(peers);
     free(host);
+}
+
+static void run(uint32_t n, double base[N_ORDERS])
+{
+    printf("%11u", n);
+    for (enum order order = SAME; order < N_ORDERS; order++) {
+        if (order == SAME || order == TIMED) {
+            if (order == TIMED)
+                host_down();
+            host_up(n, order == TIMED ? 400 * RS_MSEC : 0);
+        }
+        const double ns = cost(order);
+        base[order] = base[order] > 0 ? base[order] : ns;
+        printf("  %6.0f %5.2f", ns, ns / base[order]);
+        fflush(stdout);
+    }
+    host_down();
+    putchar('\n');
 }
 
 int main(int argc, char **argv)
@@ -159,7 +256,7 @@ int main(int argc, char **argv)
     const long most = argc > 1 ? atol(argv[1]) : 1000000;
     struct rs_config a;
     struct rs_config b;
-    double base[2] = { 0, 0 };
+    double base[N_ORDERS] = { 0 };
 
     if (most < 1 || most >= 1 << 20) {
         fprintf(stderr, "scale: %s is not a number of connections: give 1 to 1048575\n", argv[1]);
@@ -171,7 +268,10 @@ int main(int argc, char **argv)
     printf("an idle connection takes %zu octets and a place in the table of buckets\n",
            (rs_host_size(&b) - rs_host_size(&a)) / 1000);
     printf("ns of CPU a segment and its acknowledgment, and as a multiple of one connection's\n");
-    printf("connections  same one  ratio  each in turn  ratio\n");
+    printf("connections");
+    for (enum order order = SAME; order < N_ORDERS; order++)
+        printf("  %12s", title[order]);
+    putchar('\n');
     for (uint32_t n = 1; n <= (uint32_t)most; n *= 1000)
         run(n, base);
     return 0;
