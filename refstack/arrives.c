@@ -29,7 +29,7 @@ static void set_iss(struct tcb *t, uint32_t iss)
 {
     t->iss = t->snd_una = t->snd_nxt = iss;
     t->snd_up = t->push_seq = iss + 1;
-    t->rack.fack = t->rack.round = t->ecn_edge = iss;
+    t->fack = t->rack.round = t->ecn_edge = iss;
 }
 
 /* The TCB that a SYN for a LISTEN makes a connection of: its own, or one for rs_accept. */
@@ -194,8 +194,8 @@ static void syn_text_acknowledged(struct rs_host *h, struct tcb *t, uint32_t ack
 static enum rs_reason syn_acknowledged(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
                                        const struct tcp_opts *o)
 {
-    tcb_disarm(h, t, RS_TIMER_RETRANSMIT);
-    tcb_disarm(h, t, RS_TIMER_USER);
+    tcb_disarm(t, RS_TIMER_RETRANSMIT);
+    tcb_disarm(t, RS_TIMER_USER);
     t->syn_due = false;
     rtt_on_ack(h, t, o, seg->ack);
     syn_text_acknowledged(h, t, seg->ack);

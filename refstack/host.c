@@ -248,7 +248,8 @@ rs_time rs_deadline(const struct rs_host *h)
 {
     if (h->ready_head != TCB_NONE || link_pending(h))
         return h->now;
-    const rs_time tcp = wheel_next(&h->wheel, host_wheel_node, (void *)(uintptr_t)h);
+    /* The wheel is put in order on the way, which nobody can tell but by the time it takes. */
+    const rs_time tcp = timers_deadline((struct rs_host *)(uintptr_t)h);
     const rs_time link = link_deadline(h);
     const rs_time frag = frag_deadline(h);
     const rs_time ip = link < frag ? link : frag;

@@ -228,7 +228,7 @@ static void sent(struct rs_host *h, struct tcb *t, const struct plan *p)
         t->last_ack_sent = rcv_nxt(t);
         t->ack_now = false;
         t->dsack_due = t->dsack_due && BUG(DSACK_REPEATED);
-        tcb_disarm(h, t, RS_TIMER_DELAYED_ACK);
+        tcb_disarm(t, RS_TIMER_DELAYED_ACK);
     }
     if (numbers == 0)
         return;
@@ -237,7 +237,7 @@ static void sent(struct rs_host *h, struct tcb *t, const struct plan *p)
         t->cwr_due = t->cwr_due && p->len == 0;
         rtt_on_send(h, t, p->seq, numbers);
         t->snd_nxt = p->seq + numbers;
-        tcb_disarm(h, t, RS_TIMER_PROBE); /* for the new tail, RFC 8985 section 7.2 */
+        tcb_disarm(t, RS_TIMER_PROBE); /* for the new tail, RFC 8985 section 7.2 */
         if (!(p->flags & TCP_SYN) || p->len > 0)
             flight_add(&h->pool, &t->flight, t->snd_nxt, h->now);
     } else {

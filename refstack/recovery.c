@@ -191,7 +191,7 @@ static void detect(struct rs_host *h, struct tcb *t)
     uint32_t left;
     uint32_t right;
 
-    tcb_disarm(h, t, RS_TIMER_REORDER);
+    tcb_disarm(t, RS_TIMER_REORDER);
     if (t->cfg->rack) {
         const rs_time wait = rack_detect(h, t);
         if (wait)
@@ -291,7 +291,7 @@ static bool is_dsack(const struct tcp_opts *o, uint32_t ack)
 static void take_blocks(struct rs_host *h, struct tcb *t, const struct tcp_opts *o,
                         struct delivered *d)
 {
-    const uint32_t fack = t->rack.fack;
+    const uint32_t fack = t->fack;
 
     for (unsigned i = 0; i < o->n_sack; i++) {
         const struct sack_block *b = &o->sack[i];
@@ -300,7 +300,7 @@ static void take_blocks(struct rs_host *h, struct tcb *t, const struct tcp_opts 
             (seq_gt(b->right, t->snd_nxt) && !BUG(SACK_UNCHECKED)))
             continue;
         flight_sack(&h->pool, &t->flight, t->snd_una, b->left, b->right, fack, d);
-        t->rack.fack = seq_max(t->rack.fack, b->right);
+        t->fack = seq_max(t->fack, b->right);
     }
 }
 
@@ -326,7 +326,7 @@ void recovery_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_opts *o,
     struct delivered d = { .any = false };
     const bool dsack = t->sack_on && is_dsack(o, t->snd_una);
 
-    flight_ack(&h->pool, &t->flight, old_una, t->snd_una, t->rack.fack, &d);
+    flight_ack(&h->pool, &t->flight, old_una, t->snd_una, t->fack, &d);
     if (acked)
         t->dup_acks = 0;
     if (t->in_recovery && seq_ge(t->snd_una, t->recover)) {
@@ -343,7 +343,7 @@ void recovery_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_opts *o,
             newreno_duplicate(h, t);
         return;
     }
-    t->rack.fack = seq_max(t->rack.fack, t->snd_una);
+    t->fack = seq_max(t->fack, t->snd_una);
     take_blocks(h, t, o, &d);
     rack_update(h, t, &d);
     rack_adapt(t, dsack, &d);
@@ -363,5 +363,5 @@ void recovery_on_rto(struct rs_host *h, struct tcb *t)
     t->dup_acks = 0;
     t->recover = t->snd_nxt;
     t->tlp_out = false;
-    tcb_disarm(h, t, RS_TIMER_REORDER);
+    tcb_disarm(t, RS_TIMER_REORDER);
 }

@@ -70,8 +70,8 @@ int rs_set(struct rs_host *h, int conn, const struct rs_tcp_config *c, rs_time n
     const int error = change(h, t, c);
     if (error < 0)
         return error;
-    tcb_disarm(h, t, RS_TIMER_KEEPALIVE);
-    tcb_disarm(h, t, RS_TIMER_USER);
+    tcb_disarm(t, RS_TIMER_KEEPALIVE);
+    tcb_disarm(t, RS_TIMER_USER);
     /* A connection that has ended, or not begun, has nothing to time and nothing to send. */
     if (t->state < RS_SYN_SENT)
         return 0;

@@ -99,7 +99,7 @@ void tcb_enter_time_wait(struct rs_host *h, struct tcb *t)
     pmtu_forget(h, t);
     for (int i = 0; i < RS_N_TIMERS; i++)
         if (i != RS_TIMER_DELAYED_ACK)
-            tcb_disarm(h, t, (enum rs_timer)i);
+            tcb_disarm(t, (enum rs_timer)i);
     if (!BUG(TIME_WAIT_FOREVER))
         tcb_arm(h, t, RS_TIMER_TIME_WAIT, h->now + (BUG(TIME_WAIT_SHORT) ? 1 : 2) * t->cfg->msl);
 }

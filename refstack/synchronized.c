@@ -264,8 +264,8 @@ static enum rs_reason ack_in_syn_received(struct rs_host *h, struct tcb *t,
     t->max_snd_wnd = t->snd_wnd;
     t->snd_una = t->iss + 1;
     t->syn_due = false;
-    tcb_disarm(h, t, RS_TIMER_RETRANSMIT);
-    tcb_disarm(h, t, RS_TIMER_USER);
+    tcb_disarm(t, RS_TIMER_RETRANSMIT);
+    tcb_disarm(t, RS_TIMER_USER);
     tcp_established(h, t, seg);
     return GO_ON;
 }
@@ -316,9 +316,9 @@ static void acknowledged(struct rs_host *h, struct tcb *t, const struct tcp_seg 
     if (text > 0)
         tcb_event(h, t);
     /* RFC 6298 section 5.3: the timer starts anew when new data is acknowledged. */
-    tcb_disarm(h, t, RS_TIMER_RETRANSMIT);
-    tcb_disarm(h, t, RS_TIMER_PROBE);
-    tcb_disarm(h, t, RS_TIMER_USER);
+    tcb_disarm(t, RS_TIMER_RETRANSMIT);
+    tcb_disarm(t, RS_TIMER_PROBE);
+    tcb_disarm(t, RS_TIMER_USER);
 }
 
 /* RFC 5681 section 2 (MUST-19): an ACK that repeats the last, with nothing else to say.  Loss in
@@ -355,7 +355,7 @@ static enum rs_reason ack_in_established(struct rs_host *h, struct tcb *t,
     }
     /* MUST-37: an ACK of a probe keeps the connection, unless nobody is left to wait for it. */
     if (t->snd_wnd == 0 && !t->released && !BUG(PROBED_TO_DEATH))
-        tcb_disarm(h, t, RS_TIMER_USER);
+        tcb_disarm(t, RS_TIMER_USER);
     if (seq_ge(seg->ack, t->snd_una))
         update_window(h, t, seg);
     tcb_retime(h, t);

@@ -51,7 +51,6 @@ struct rack {
     rs_time rtt;
     uint32_t end; /* its last number, plus one */
     uint32_t min_rtt;
-    uint32_t fack;  /* the highest number reported, cumulatively or by SACK */
     uint32_t round; /* of DSACKs, that each widens the reordering window once */
     uint8_t mult, persist;
     bool any, reordering;
@@ -131,22 +130,30 @@ struct tcb {
     uint16_t path_mtu; /* less than the link's, as was told or found out; 0: not known */
     uint16_t dup_acks_owed; /* ACKs for segments beyond a hole, one each (RFC 5681 section 4.2) */
 
-    rs_time timer[RS_N_TIMERS];
+    /* Touched by each segment, whatever it carries */
     rs_time last_heard, last_sent; /* 0: never */
+    rs_time ts_recent_at;
     struct tcb_link ready;
     struct tcb_link queue; /* of its listener, to be accepted; after that, of those with news */
-    struct wheel_node wheel;
+    uint32_t fack; /* the highest number reported, cumulatively or by SACK */
     uint32_t keepalives_sent;
+    uint32_t dup_acks, recover;
     uint32_t backoff; /* of the persist timer */
+    uint16_t running; /* a bit for each timer that runs, so that stopping one that does not
+                         touches nothing else */
+
+    /* Timers, those of every text first */
+    struct wheel_node wheel;
+    rs_time timer[RS_N_TIMERS];
 
     /* RFC 6298 */
-    rs_time srtt, rttvar, rto;
+    rs_time rto, srtt, rttvar;
     rs_time rtt_start;
     uint32_t rtt_seq;
     uint32_t retransmits, total_retransmits;
 
     /* Congestion control and recovery */
-    uint32_t cwnd, ssthresh, recover, dup_acks, bytes_acked;
+    uint32_t cwnd, ssthresh, bytes_acked;
     uint32_t tlp_end;
     uint32_t ecn_edge; /* SND.NXT when ECE last made cwnd smaller: once for each window */
     struct cubic cubic;
@@ -155,7 +162,6 @@ struct tcb {
         struct listener listener; /* in a TCB that stays in LISTEN */
     };
 
-    rs_time ts_recent_at;
     struct sack_block dsack; /* octets received twice, to be reported once (RFC 2883) */
     uint32_t challenges;     /* RFC 5961 section 7: in the second that began */
     uint32_t path;           /* page of what is known of the path (pmtu.c), or PAGE_NONE */
@@ -236,11 +242,13 @@ void tcb_offer(struct rs_host *, struct tcb *); /* to its listener, for accept *
 
 /* ---- timers (timers.c) ---- */
 void tcb_arm(struct rs_host *, struct tcb *, enum rs_timer, rs_time when);
-void tcb_disarm(struct rs_host *, struct tcb *, enum rs_timer);
+void tcb_disarm(struct tcb *, enum rs_timer);
 void tcb_disarm_all(struct rs_host *, struct tcb *);
 /* Sets retransmission, persist, user and keep-alive timers to what the TCB's state asks for. */
 void tcb_retime(struct rs_host *, struct tcb *);
 void timers_fire(struct rs_host *);
+/* The time of the earliest timer; earlier when very many have been put off. */
+rs_time timers_deadline(struct rs_host *);
 
 /* ---- round-trip time (rtt.c) ---- */
 void rtt_sample(struct tcb *, rs_time r);

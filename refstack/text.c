@@ -105,7 +105,7 @@ static enum rs_reason take_text(struct rs_host *h, struct tcb *t, struct tcp_seg
         t->recvq.user = t->recvq.nxt;
     }
     if (BUG(NO_RETRANSMIT_TIMER))
-        t->timer[RS_TIMER_RETRANSMIT] = t->timer[RS_TIMER_USER] = RS_NEVER;
+        tcb_disarm_all(h, t);
     if (seg->seq != t->recvq.nxt && seq_gt(seg->seq, t->recvq.nxt)) {
         if (BUG(ACK_FOR_HOLE_WAITS))
             acknowledge_text(h, t, false);

@@ -1,11 +1,13 @@
 /* The timers of a connection, RFC 9293 section 3.10.8, RFC 6298 section 5.
  *
- * A TCB stands on the host's wheel once, at the earliest of its timers.  What should run follows
- * from the TCB alone (tcb_retime), so that no path can forget to start or stop one. */
+ * A TCB stands on the host's wheel once, at the earliest of its timers or before.  What should run
+ * follows from the TCB alone (tcb_retime), so that no path can forget to start or stop one. */
 #include "refstack/host.h"
 
-/* Nine timers are cheaper looked through than kept in order, and the wheel is told only when the
- * earliest changes: most ACKs move a timer that is not. */
+enum { MOVES = 16 }; /* in one call of timers_deadline */
+
+/* Nine timers are cheaper looked through than kept in order, and that is done only when the wheel
+ * comes to the TCB. */
 static rs_time earliest(const struct tcb *t)
 {
     rs_time when = RS_NEVER;
@@ -16,31 +18,30 @@ static rs_time earliest(const struct tcb *t)
     return when;
 }
 
-static void set_timer(struct rs_host *h, struct tcb *t, enum rs_timer timer, rs_time when)
-{
-    if (t->timer[timer] == when)
-        return;
-    t->timer[timer] = when;
-    const rs_time next = earliest(t);
-    const rs_time had = t->wheel.slot ? t->wheel.when : RS_NEVER;
-    if (next != had)
-        wheel_arm(&h->wheel, host_wheel_node, h, t->index, next);
-}
-
+/* A timer that is stopped or put off leaves the TCB where it stands on the wheel, to be moved when
+ * that time has come: most timers are put off by each segment, and to take a TCB out from between
+ * two others means to touch those, which among a million are far from any cache. */
 void tcb_arm(struct rs_host *h, struct tcb *t, enum rs_timer timer, rs_time when)
 {
-    set_timer(h, t, timer, when);
+    t->timer[timer] = when;
+    t->running |= (uint16_t)(1u << timer);
+    if (!t->wheel.slot || when < t->wheel.when)
+        wheel_arm(&h->wheel, host_wheel_node, h, t->index, when);
 }
 
-void tcb_disarm(struct rs_host *h, struct tcb *t, enum rs_timer timer)
+void tcb_disarm(struct tcb *t, enum rs_timer timer)
 {
-    set_timer(h, t, timer, RS_NEVER);
+    if (!(t->running >> timer & 1))
+        return;
+    t->timer[timer] = RS_NEVER;
+    t->running &= (uint16_t)~(1u << timer);
 }
 
 void tcb_disarm_all(struct rs_host *h, struct tcb *t)
 {
     for (int i = 0; i < RS_N_TIMERS; i++)
         t->timer[i] = RS_NEVER;
+    t->running = 0;
     wheel_disarm(&h->wheel, host_wheel_node, h, t->index);
 }
 
@@ -48,7 +49,7 @@ void tcb_disarm_all(struct rs_host *h, struct tcb *t)
  * that calling tcb_retime once too often changes nothing. */
 static void start_unless_running(struct rs_host *h, struct tcb *t, enum rs_timer timer, rs_time in)
 {
-    if (t->timer[timer] == RS_NEVER)
+    if (!(t->running >> timer & 1))
         tcb_arm(h, t, timer, h->now + in);
 }
 
@@ -87,14 +88,14 @@ static void retime_loss(struct rs_host *h, struct tcb *t)
     const rs_time probe = recovery_probe_timeout_after(t);
 
     if (t->timer[RS_TIMER_REORDER] != RS_NEVER) {
-        tcb_disarm(h, t, RS_TIMER_RETRANSMIT);
-        tcb_disarm(h, t, RS_TIMER_PROBE);
+        tcb_disarm(t, RS_TIMER_RETRANSMIT);
+        tcb_disarm(t, RS_TIMER_PROBE);
     } else if (recovery_may_probe(t) && probe < t->rto) {
         start_unless_running(h, t, RS_TIMER_PROBE, probe);
-        tcb_disarm(h, t, RS_TIMER_RETRANSMIT);
+        tcb_disarm(t, RS_TIMER_RETRANSMIT);
     } else {
         start_unless_running(h, t, RS_TIMER_RETRANSMIT, t->rto);
-        tcb_disarm(h, t, RS_TIMER_PROBE);
+        tcb_disarm(t, RS_TIMER_PROBE);
     }
 }
 
@@ -107,28 +108,28 @@ void tcb_retime(struct rs_host *h, struct tcb *t)
 
     if (in_flight && !shut) {
         retime_loss(h, t);
-        tcb_disarm(h, t, RS_TIMER_PERSIST);
+        tcb_disarm(t, RS_TIMER_PERSIST);
         t->backoff = 0;
     } else {
-        tcb_disarm(h, t, RS_TIMER_RETRANSMIT);
-        tcb_disarm(h, t, RS_TIMER_REORDER);
-        tcb_disarm(h, t, RS_TIMER_PROBE);
+        tcb_disarm(t, RS_TIMER_RETRANSMIT);
+        tcb_disarm(t, RS_TIMER_REORDER);
+        tcb_disarm(t, RS_TIMER_PROBE);
         /* SHLD-29: the first probe after one RTO. */
         if (waiting && !BUG(NO_PERSIST))
             start_unless_running(h, t, RS_TIMER_PERSIST, t->rto * (BUG(PROBE_LATE) ? 5 : 1));
         else
-            tcb_disarm(h, t, RS_TIMER_PERSIST);
+            tcb_disarm(t, RS_TIMER_PERSIST);
     }
     if (waiting && !BUG(R2_NEVER))
         start_unless_running(h, t, RS_TIMER_USER, patience(t));
     else
-        tcb_disarm(h, t, RS_TIMER_USER);
+        tcb_disarm(t, RS_TIMER_USER);
     if (((t->cfg->keepalive && !BUG(KEEPALIVE_NEVER)) || BUG(KEEPALIVE_ALWAYS)) /* MUST-24 */ &&
         synchronized(t) && t->state != RS_TIME_WAIT)
         start_unless_running(h, t, RS_TIMER_KEEPALIVE,
                              BUG(KEEPALIVE_FIXED) ? 7200 * RS_SEC : t->cfg->keepalive_idle);
     else
-        tcb_disarm(h, t, RS_TIMER_KEEPALIVE);
+        tcb_disarm(t, RS_TIMER_KEEPALIVE);
 }
 
 static rs_time doubled(const struct tcb *t, rs_time x, uint32_t times)
@@ -224,7 +225,7 @@ static void fire(struct rs_host *h, struct tcb *t, enum rs_timer timer)
         [RS_TIMER_USER] = user_timeout,
     };
 
-    tcb_disarm(h, t, timer);
+    tcb_disarm(t, timer);
     if (h->observer) {
         const struct rs_observation o = {
             .what = RS_OBS_TIMER,
@@ -239,6 +240,15 @@ static void fire(struct rs_host *h, struct tcb *t, enum rs_timer timer)
     handler[timer](h, t);
 }
 
+/* The wheel has come to the TCB, or is about to. */
+static void stand_at_earliest(struct rs_host *h, struct tcb *t)
+{
+    const rs_time when = earliest(t);
+
+    if (!t->wheel.slot || when != t->wheel.when)
+        wheel_arm(&h->wheel, host_wheel_node, h, t->index, when);
+}
+
 void timers_fire(struct rs_host *h)
 {
     uint32_t i;
@@ -250,7 +260,23 @@ void timers_fire(struct rs_host *h)
         for (int k = 0; k < RS_N_TIMERS && t->in_use; k++)
             if (t->timer[k] <= h->now)
                 fire(h, t, (enum rs_timer)k);
-        if (t->in_use && !t->wheel.slot)
-            wheel_arm(&h->wheel, host_wheel_node, h, i, earliest(t));
+        if (t->in_use)
+            stand_at_earliest(h, t);
     }
+}
+
+/* The first few TCBs on the wheel are put where they belong until the first one is; what a host of
+ * a million stopped timers would need beyond that is left for when it asks again. */
+rs_time timers_deadline(struct rs_host *h)
+{
+    rs_time when = RS_NEVER;
+    uint32_t first;
+
+    for (int moved = 0; moved < MOVES; moved++) {
+        when = wheel_next(&h->wheel, host_wheel_node, h, &first);
+        if (first == WHEEL_NONE || earliest(&h->tcb[first]) == when)
+            break;
+        stand_at_earliest(h, &h->tcb[first]);
+    }
+    return when;
 }

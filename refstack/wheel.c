@@ -89,23 +89,29 @@ static uint64_t slot_start(const struct wheel *w, unsigned level, unsigned slot)
 
 /* The slot's entries are looked through up to a limit.  Beyond it the slot's start is the answer:
  * early, so that the caller asks once more, but never late and never a walk along a million. */
-uint64_t wheel_next(const struct wheel *w, wheel_node_of *node_of, void *arg)
+uint64_t wheel_next(const struct wheel *w, wheel_node_of *node_of, void *arg, uint32_t *first)
 {
     unsigned level;
     unsigned slot;
     uint64_t earliest = UINT64_MAX;
     int scanned = 0;
 
+    *first = WHEEL_NONE;
     if (!first_slot(w, &level, &slot))
         return UINT64_MAX;
     uint32_t i = w->head[level * WHEEL_SLOTS + slot];
     for (; i != WHEEL_NONE && scanned < SCAN_LIMIT; scanned++) {
         const struct wheel_node *n = node_of(arg, i);
-        if (n->when < earliest)
+        if (n->when < earliest) {
             earliest = n->when;
+            *first = i;
+        }
         i = n->next;
     }
-    return i == WHEEL_NONE ? earliest : slot_start(w, level, slot);
+    if (i == WHEEL_NONE)
+        return earliest;
+    *first = WHEEL_NONE;
+    return slot_start(w, level, slot);
 }
 
 /* Moves the entries of a slot that now has come down to lower levels. */

@@ -33,8 +33,9 @@ typedef struct wheel_node *wheel_node_of(void *arg, uint32_t index);
 void wheel_init(struct wheel *, uint64_t now);
 void wheel_arm(struct wheel *, wheel_node_of *, void *arg, uint32_t index, uint64_t when);
 void wheel_disarm(struct wheel *, wheel_node_of *, void *arg, uint32_t index);
-/* The earliest time armed, UINT64_MAX when none; earlier when very many share a far slot. */
-uint64_t wheel_next(const struct wheel *, wheel_node_of *, void *arg);
+/* The earliest time armed, UINT64_MAX when none; earlier when very many share a far slot.  *first
+ * is the entry armed for it, WHEEL_NONE when the time is none's. */
+uint64_t wheel_next(const struct wheel *, wheel_node_of *, void *arg, uint32_t *first);
 /* Takes off one entry that is due at `now` and returns it, or WHEEL_NONE. */
 uint32_t wheel_expire(struct wheel *, wheel_node_of *, void *arg, uint64_t now);
 

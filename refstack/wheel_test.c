@@ -49,6 +49,15 @@ static uint64_t earliest(const struct bed *b)
     return when;
 }
 
+static uint64_t next_of(struct bed *b)
+{
+    uint32_t first;
+    const uint64_t when = wheel_next(&b->wheel, node_of, b, &first);
+
+    assert_true(first == WHEEL_NONE || b->model[first] == when);
+    return when;
+}
+
 static uint32_t expire(struct bed *b, uint64_t now)
 {
     return wheel_expire(&b->wheel, node_of, b, now);
@@ -66,12 +75,12 @@ static void entries_fire_in_order_and_not_before_their_time(void **unused)
     for (uint32_t i = 0; i < N; i++)
         arm(&b, N - 1 - i, when[N - 1 - i]);
     for (uint32_t i = 0; i < N; i++) {
-        assert_true(wheel_next(&b.wheel, node_of, &b) <= when[i]);
+        assert_true(next_of(&b) <= when[i]);
         assert_int_equal(expire(&b, when[i] - 1), WHEEL_NONE);
         assert_int_equal(expire(&b, when[i]), i);
         assert_int_equal(expire(&b, when[i]), WHEEL_NONE);
     }
-    assert_int_equal(wheel_next(&b.wheel, node_of, &b), NEVER);
+    assert_int_equal(next_of(&b), NEVER);
 }
 
 static void one_jump_over_many_slots_fires_all_in_order(void **unused)
@@ -106,7 +115,7 @@ static void a_time_beyond_the_rim_is_kept_to(void **unused)
         open_bed(&b, 12345);
         arm(&b, 0, far[i]);
         assert_int_equal(expire(&b, far[i] - 1), WHEEL_NONE);
-        assert_true(wheel_next(&b.wheel, node_of, &b) <= far[i]);
+        assert_true(next_of(&b) <= far[i]);
         assert_int_equal(expire(&b, far[i]), 0);
     }
 }
@@ -126,7 +135,7 @@ static void an_entry_disarmed_or_moved_does_not_fire(void **unused)
     wheel_arm(&b.wheel, node_of, &b, 2, NEVER); /* never is disarmed */
     assert_int_equal(expire(&b, 199), WHEEL_NONE);
     assert_int_equal(expire(&b, 200), 0);
-    assert_int_equal(wheel_next(&b.wheel, node_of, &b), NEVER);
+    assert_int_equal(next_of(&b), NEVER);
 }
 
 static void a_time_already_past_fires_at_once(void **unused)
@@ -136,7 +145,7 @@ static void a_time_already_past_fires_at_once(void **unused)
     (void)unused;
     open_bed(&b, 5000);
     arm(&b, 7, 10);
-    assert_true(wheel_next(&b.wheel, node_of, &b) <= 5000);
+    assert_true(next_of(&b) <= 5000);
     assert_int_equal(expire(&b, 5000), 7);
 }
 
@@ -179,7 +188,7 @@ static void a_hundred_thousand_random_acts_agree_with_a_plain_array(void **unuse
             pass_time(&b, now);
             break;
         }
-        assert_true(wheel_next(&b.wheel, node_of, &b) <= earliest(&b));
+        assert_true(next_of(&b) <= earliest(&b));
     }
 }
 
@@ -196,7 +205,7 @@ static void going_from_deadline_to_deadline_ends(void **unused)
     for (uint32_t i = 0; i < NODES; i++)
         arm(&b, i, rnd_next(&r) >> 24);
     while (earliest(&b) != NEVER) {
-        const uint64_t next = wheel_next(&b.wheel, node_of, &b);
+        const uint64_t next = next_of(&b);
         assert_true(next >= now && next <= earliest(&b));
         now = next;
         pass_time(&b, now);
