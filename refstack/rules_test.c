@@ -205,6 +205,34 @@ static void an_ack_of_a_part_of_the_text_in_a_syn_is_taken(void **unused)
     quiet();
 }
 
+/* In one bucket of the table, so that it is the ends alone that tell the two apart. */
+static void connections_of_one_peer_are_told_apart_by_its_port(void **unused)
+{
+    const struct rs_endpoint local = { .port = HOST_PORT };
+    struct rs_config c;
+    uint8_t text[20];
+    int conn[2];
+
+    (void)unused;
+    plain(&c);
+    c.demux_buckets = 1;
+    peer_up(&c);
+    const int listener = rs_listen(p.host, &local, p.now);
+    for (int i = 0; i < 2; i++) {
+        p.port = (uint16_t)(PEER_PORT + i);
+        say("S", 0, 0, 0);
+        get("SA", 0, 1, 0);
+        say("A", 1, 1, 0);
+        conn[i] = rs_accept(p.host, listener, p.now);
+        assert_true(conn[i] >= 0);
+    }
+    say("A", 1, 1, 10);
+    get("A", 1, 11, 0);
+    assert_int_equal(rs_receive(p.host, conn[0], text, sizeof text, p.now), RS_EAGAIN);
+    assert_int_equal(rs_receive(p.host, conn[1], text, sizeof text, p.now), 10);
+    quiet();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +243,7 @@ int main(void)
         cmocka_unit_test(every_segment_has_the_local_address_of_the_open),
         cmocka_unit_test(text_that_is_not_pushed_is_sent_within_a_bound),
         cmocka_unit_test(an_ack_of_a_part_of_the_text_in_a_syn_is_taken),
+        cmocka_unit_test(connections_of_one_peer_are_told_apart_by_its_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
