@@ -20,7 +20,7 @@ SAN_NAMES := $(subst asan,address,$(subst ubsan,undefined,$(SAN)))
 WARN := -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror
 CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -I. -MMD -MP $(WARN) $(if $(BUGS),-DRS_BUGS) \
     $(if $(SAN),-O1 -fsanitize=$(SAN_NAMES) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-LDLIBS := -lmnl -ljansson -lm
+LDLIBS := -lmnl -ljansson -lpcap -lm
 
 # Everything but the tests and what has a main (or an engine's entry point) of its own.
 PROGRAMS := harness/main.c fuzz/fuzz_%.c %_main.c fuzz/seedgen.c fuzz/mutate_afl.c

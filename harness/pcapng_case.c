@@ -41,8 +41,17 @@ static void add_states(struct comment *c, const struct result_case *cs, const st
     }
 }
 
+static bool has_link(const struct result_case *cs, enum rs_link link)
+{
+    for (size_t i = 0; i < cs->n_rows; i++)
+        if (cs->row[i].kind == TRACE_PACKET && cs->row[i].link == link)
+            return true;
+    return false;
+}
+
+/* The two kinds of link seldom meet in one case, and many readers take only files of one kind. */
 static void write_row(struct pcapng *w, const struct result_case *cs, const struct trace_row *row,
-                      struct comment *c)
+                      uint32_t ip_interface, struct comment *c)
 {
     if (row->line)
         add(c, "%sline %u", c->len ? "; " : "", row->line);
@@ -52,7 +61,7 @@ static void write_row(struct pcapng *w, const struct result_case *cs, const stru
         add(c, "%s%s", c->len ? "; " : "", row->note);
     add_states(c, cs, row);
     pcapng_packet(w, &(struct pcapng_packet){
-                         .interface = row->link == RS_LINK_ETHERNET ? 0 : 1,
+                         .interface = row->link == RS_LINK_ETHERNET ? 0 : ip_interface,
                          .time = row->us,
                          .octets = row->octet,
                          .len = (uint32_t)row->len,
@@ -68,12 +77,14 @@ int pcapng_case(const struct result_case *cs, const char *path)
     int rc = pcapng_open(&w, path, "tcprig");
     if (rc < 0)
         return rc;
-    pcapng_interface(&w, PCAPNG_ETHERNET, "ethernet");
-    pcapng_interface(&w, PCAPNG_RAW_IP, "ip");
+    const bool ip = has_link(cs, RS_LINK_IP), ethernet = !ip || has_link(cs, RS_LINK_ETHERNET);
+    if (ethernet)
+        pcapng_interface(&w, PCAPNG_ETHERNET, "ethernet");
+    const uint32_t ip_interface = ip ? pcapng_interface(&w, PCAPNG_RAW_IP, "ip") : 0;
     for (size_t i = 0; i < cs->n_rows; i++) {
         const struct trace_row *row = &cs->row[i];
         if (row->kind == TRACE_PACKET) {
-            write_row(&w, cs, row, &c);
+            write_row(&w, cs, row, ip_interface, &c);
             c.len = 0;
             c.text[0] = '\0';
         } else if (row->note) { /* events stand in the comment of the packet after them */

@@ -234,6 +234,7 @@ static void user(struct watched *w, void *arg)
     struct input_event e = { .ev.kind = SC_USER, .ev.u.user = *u };
     if (u->op == SC_END_ABORT || u->op == SC_END_RELEASE) {
         conn_finish(&w->conn, u->op == SC_END_RELEASE);
+        w->conn.result = 0;
         return;
     }
     if (u->op == SC_SET) {
