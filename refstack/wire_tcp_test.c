@@ -128,6 +128,21 @@ static void an_emitted_checksum_is_accepted_over_both_ip_versions(void **state)
     }
 }
 
+static void a_checksum_put_later_changes_its_own_two_octets_only(void **state)
+{
+    uint8_t before[sizeof syn], after[sizeof syn];
+    struct tcp_seg s;
+    (void)state;
+    assert_int_equal(tcp_parse(&s, syn, sizeof syn), WIRE_OK);
+    assert_int_equal(tcp_emit(&s, before, sizeof before), sizeof syn);
+    memcpy(after, before, sizeof after);
+    tcp_put_csum(after, 0x1234);
+    s.csum = 0x1234;
+    assert_int_equal(tcp_emit(&s, before, sizeof before), sizeof syn);
+    assert_memory_equal(after, before, sizeof after);
+    assert_int_equal(after[16] << 8 | after[17], 0x1234);
+}
+
 static void a_flipped_bit_anywhere_or_another_address_breaks_the_checksum(void **state)
 {
     const struct rs_addr a = rs_ip4(10, 0, 0, 1), b = rs_ip4(10, 0, 0, 2), c = rs_ip4(10, 0, 0, 3);
@@ -198,6 +213,7 @@ int main(void)
         cmocka_unit_test(syn_and_fin_each_count_one_in_the_segment_length),
         cmocka_unit_test(any_segment_survives_a_round_trip_its_checksum_right_or_wrong),
         cmocka_unit_test(an_emitted_checksum_is_accepted_over_both_ip_versions),
+        cmocka_unit_test(a_checksum_put_later_changes_its_own_two_octets_only),
         cmocka_unit_test(a_flipped_bit_anywhere_or_another_address_breaks_the_checksum),
         cmocka_unit_test(the_data_offset_is_emitted_as_given_however_wrong),
         cmocka_unit_test(values_wider_than_their_fields_are_not_emitted),
