@@ -104,13 +104,19 @@ bool flight_add(struct pool *p, struct flight *f, uint32_t end, rs_time now)
     }
     l = list_of(p, f);
     /* What goes out at one moment is one record.  A full list lets the last record stand for older
-     * octets too: their loss is then found later than it could be, never too early. */
-    const struct flight_rec new = { .sent = now, .end = end, .flags = 0 };
+     * octets too: their loss is then found later than it could be, never too early.  With the last
+     * slot taken that is so whatever was known of them, but that they were sent before. */
+    struct flight_rec new = { .sent = now, .end = end, .flags = 0 };
     struct flight_rec *last = l->n ? &l->rec[l->n - 1] : NULL;
-    if (last && last->flags == 0 && (last->sent == now || l->n + RESERVED >= capacity(p)))
+    const bool known = last && last->flags != 0;
+    if (last && !known && (last->sent == now || l->n + RESERVED >= capacity(p))) {
         *last = new;
-    else
+    } else if (known && l->n >= capacity(p)) {
+        new.flags = last->flags & FLIGHT_RESENT;
+        *last = new;
+    } else {
         l->rec[l->n++] = new;
+    }
     return true;
 }
 
