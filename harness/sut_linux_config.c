@@ -39,22 +39,33 @@ static bool parse(const char *text, int64_t *v)
 
 /* ---- Where each setting goes ------------------------------------------------------------ */
 
-/* `unit` is how many of ours make one of the kernel's.  Buffers are missing: the kernel counts the
- * memory that text takes and not its octets, so that no setting gives a window of so many. */
+/* `unit` is how many of ours make one of the kernel's, `on` its word for on where that is not 1.
+ * Buffers are missing: the kernel counts the memory that text takes and not its octets, so that no
+ * setting gives a window of so many.  A limit of challenge ACKs is the kernel's for all connections
+ * together, beside the one that each has. */
 static const struct {
     const char *name, *sysctl;
     int64_t unit;
+    const char *on;
 } sysctls[] = {
-    { "timestamps", "net.ipv4.tcp_timestamps", 1 },
-    { "sack", "net.ipv4.tcp_sack", 1 },
-    { "window_scale", "net.ipv4.tcp_window_scaling", 1 },
-    { "rfc1337", "net.ipv4.tcp_rfc1337", 1 },
-    { "keepalive_idle", "net.ipv4.tcp_keepalive_time", 1000000 },
-    { "keepalive_intvl", "net.ipv4.tcp_keepalive_intvl", 1000000 },
-    { "keepalive_probes", "net.ipv4.tcp_keepalive_probes", 1 },
-    { "rto_min", "net.ipv4.tcp_rto_min_us", 1 },
-    { "rto_max", "net.ipv4.tcp_rto_max_ms", 1000 },
-    { "min_mss", "net.ipv4.tcp_min_snd_mss", 1 },
+    { "timestamps", "net.ipv4.tcp_timestamps", 1, NULL },
+    { "sack", "net.ipv4.tcp_sack", 1, NULL },
+    { "window_scale", "net.ipv4.tcp_window_scaling", 1, NULL },
+    { "rfc1337", "net.ipv4.tcp_rfc1337", 1, NULL },
+    { "keepalive_idle", "net.ipv4.tcp_keepalive_time", 1000000, NULL },
+    { "keepalive_intvl", "net.ipv4.tcp_keepalive_intvl", 1000000, NULL },
+    { "keepalive_probes", "net.ipv4.tcp_keepalive_probes", 1, NULL },
+    { "rto_min", "net.ipv4.tcp_rto_min_us", 1, NULL },
+    { "rto_max", "net.ipv4.tcp_rto_max_ms", 1000, NULL },
+    { "min_mss", "net.ipv4.tcp_min_snd_mss", 1, NULL },
+    { "ecn", "net.ipv4.tcp_ecn", 1, NULL },
+    { "syn_cookies", "net.ipv4.tcp_syncookies", 1, NULL },
+    { "challenge_acks", "net.ipv4.tcp_challenge_ack_limit", 1, NULL },
+    { "rack", "net.ipv4.tcp_recovery", 1, NULL },
+    /* For clients, for servers, and for each listener without its asking. */
+    { "fastopen", "net.ipv4.tcp_fastopen", 1, "1027" },
+    /* The queue of a listener is as long as its call says; this bounds all of them. */
+    { "backlog", "net.ipv4.tcp_max_syn_backlog", 1, NULL },
 };
 
 static const struct {
@@ -93,6 +104,8 @@ static bool as_sysctl(const char *name, int64_t v, bool *known, char *why, size_
             return false;
         }
         snprintf(text, sizeof(text), "%lld", (long long)(v / sysctls[i].unit));
+        if (v == 1 && sysctls[i].on)
+            snprintf(text, sizeof(text), "%s", sysctls[i].on);
         return set_sysctl(sysctls[i].sysctl, text, why, cap);
     }
     return true;
@@ -143,6 +156,10 @@ bool lin_configure(struct lin_sut *s, char *why, size_t cap)
                            ? ns_sysctl("net.ipv6.conf.default.addr_gen_mode", "1", NULL) == 0
                            : ns_sysctl("net.ipv6.conf.default.disable_ipv6", "1", NULL) == 0;
     (void)quiet; /* a kernel without IPv6 is quiet anyway */
+    /* The one that every namespace may have.  A verdict may not depend on what this machine's
+     * default is: BBR paces what it sends, and ignores single losses. */
+    if (!set_sysctl("net.ipv4.tcp_congestion_control", "reno", why, cap))
+        return false;
     for (size_t i = 0; i < s->config.n_settings; i++)
         if (!set(s, &s->config.setting[i], why, cap))
             return false;

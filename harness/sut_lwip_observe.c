@@ -72,6 +72,9 @@ static bool as_compiled(const struct sut_setting *s, bool on, bool off, uint64_t
             return off;
     if (is(s, "window_scale"))
         return on;
+    /* Its RTO is never less than 1.5 s: the variance stays at three ticks (tcp_receive). */
+    if (is(s, "rto_min"))
+        return v == RS_SEC;
     return (is(s, "msl") && v == 60 * RS_SEC) || (is(s, "rto_initial") && v == 3 * RS_SEC) ||
            (is(s, "mss") && v == TCP_MSS) || (is(s, "rcv_buf") && v == TCP_WND) ||
            (is(s, "snd_buf") && v == TCP_SND_BUF);
