@@ -157,18 +157,19 @@ bool ip_is_joined(const struct rs_host *h, const struct rs_addr *a)
 
 static bool ones_after(const struct rs_addr *a, unsigned bits)
 {
-    for (unsigned i = bits; i < 32; i++)
-        if (!(a->octet[i / 8] >> (7 - i % 8) & 1))
+    for (unsigned i = 32; i > bits; i--)
+        if (!(a->octet[(i - 1) / 8] >> (7 - (i - 1) % 8) & 1))
             return false;
     return true;
 }
 
 static bool is_broadcast(const struct rs_host *h, const struct rs_addr *a)
 {
+    /* Few addresses end in ones: this is asked of each datagram's source. */
     for (unsigned i = 0; i < h->n_own; i++) {
         const struct own_addr *o = &h->own[i];
-        if (o->addr.version == 4 && o->prefix_len < 31 &&
-            common_bits(a, &o->addr) >= o->prefix_len && ones_after(a, o->prefix_len))
+        if (o->addr.version == 4 && o->prefix_len < 31 && ones_after(a, o->prefix_len) &&
+            common_bits(a, &o->addr) >= o->prefix_len)
             return true;
     }
     return false;
