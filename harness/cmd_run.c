@@ -22,7 +22,7 @@ struct options {
 };
 
 enum { KEY_JSON = 256, KEY_JUNIT, KEY_HTML, KEY_KEEP, KEY_FILTER, KEY_ON, KEY_TAP, KEY_SEED,
-       KEY_TIMEOUT, KEY_EXPECT, KEY_IP };
+       KEY_TIMEOUT, KEY_EXPECT, KEY_IP, KEY_SHELL, KEY_LOOSE };
 
 static const struct argp_option argp_options[] = {
     { "on", KEY_ON, "SUT", 0, "the stack under test (default: refstack)", 0 },
@@ -41,6 +41,10 @@ static const struct argp_option argp_options[] = {
     { "junit", KEY_JUNIT, "FILE", 0, "write JUnit XML", 0 },
     { "html", KEY_HTML, "FILE", 0, "write one self-contained HTML page", 0 },
     { "seed", KEY_SEED, "N", 0, "seed of sequence numbers and ports (default: 1)", 0 },
+    { "allow-shell", KEY_SHELL, NULL, 0,
+      "let scripts run shell commands, on a live kernel and in its namespace", 0 },
+    { "loose", KEY_LOOSE, NULL, 0,
+      "do not compare what the RFCs leave to a stack: the order and padding of TCP options, PSH", 0 },
     { "timeout", KEY_TIMEOUT, "SECONDS", 0, "real time one case may take (default: 60)", 0 },
     { 0 },
 };
@@ -93,6 +97,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         if (strcmp(arg, "4") != 0 && strcmp(arg, "6") != 0 && strcmp(arg, "both") != 0)
             argp_error(state, "--ip takes 4, 6 or both, not '%s'", arg);
         o->suite.ip = arg[0] == 'b' ? 0 : (uint8_t)(arg[0] - '0');
+        return 0;
+    case KEY_SHELL:
+        o->suite.allow_shell = true;
+        return 0;
+    case KEY_LOOSE:
+        o->suite.loose = true;
         return 0;
     case KEY_FILTER:
         o->suite.filter = arg;

@@ -81,6 +81,7 @@ static void keep_sent(struct run *r, size_t len)
 void run_pull(struct run *r)
 {
     size_t len;
+    run_follow_edges(r);
     for (unsigned n = 0; !r->over && (len = r->ops->output(r->sut, r->buf, sizeof(r->buf),
                                                            r->now)) > 0;
          n++) {
@@ -191,6 +192,16 @@ static void meet(struct run *r, const struct sc_event *ev)
                 from / 1000000, from % 1000000, came / 1000000, came % 1000000);
 }
 
+void run_check_state(struct run *r, uint8_t state, bool is)
+{
+    const int got = r->current >= 0 ? run_state_of(r, &r->conn[r->current]) : RS_CLOSED;
+    if (got < 0)
+        run_end(r, VERDICT_UNSUPPORTED, "state: %s does not tell it", r->ops->name);
+    else if ((got == state) != is)
+        run_end(r, VERDICT_FAIL, "state: expected %s%s, got %s", is ? "" : "another than ",
+                rs_state_name((enum rs_state)state), rs_state_name((enum rs_state)got));
+}
+
 static void check_state(struct run *r, const struct sc_state *st)
 {
     for (int i = 0; i < st->n && !r->over; i++) {
@@ -254,7 +265,7 @@ static void act(struct run *r, const struct sc_event *ev)
         run_end(r, VERDICT_UNSUPPORTED, "fault: links with faults need two live stacks");
         break;
     case SC_SHELL:
-        run_end(r, VERDICT_UNSUPPORTED, "shell: commands inside a script are not run here");
+        run_shell(r, ev->u.text);
         break;
     case SC_OPAQUE:
         if (!run_raw(r, ev))
@@ -270,7 +281,8 @@ static void run_event(struct run *r, const struct sc_event *ev)
 {
     r->ev = ev;
     if (ev->kind == SC_COMMENT || ev->kind == SC_OPTION || ev->kind == SC_TAGS ||
-        ev->kind == SC_CONFIG || (ev->kind == SC_SHELL && ev->at.kind == SC_T_NONE))
+        ev->kind == SC_CONFIG ||
+        (ev->kind == SC_SHELL && (ev->at.kind == SC_T_NONE || ev < r->script->event + r->first_act)))
         return;
     const bool out = (ev->kind == SC_PACKET && ev->u.packet.direction == SC_OUT) ||
                      (ev->kind == SC_ICMP && ev->u.icmp.direction == SC_OUT);
@@ -308,6 +320,27 @@ static void finish(struct run *r)
         run_pull(r);
 }
 
+static bool asked_for(const struct sut_config *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_settings; i++)
+        if (!strcmp(c->setting[i].name, name))
+            return true;
+    return false;
+}
+
+/* With the wishes that the script's own settings leave; without them where the stack refuses. */
+static void *create(struct run *r, char *why, size_t cap)
+{
+    struct sut_config with = r->config;
+    for (size_t i = 0; i < r->n_wishes && with.n_settings < SUT_SETTINGS_MAX; i++)
+        if (!asked_for(&r->config, r->wish[i].name))
+            with.setting[with.n_settings++] = r->wish[i];
+    void *sut = r->ops->create(&with, r->now, why, cap);
+    if (!sut && r->n_wishes)
+        sut = r->ops->create(&r->config, r->now, why, cap);
+    return sut;
+}
+
 static void run_all(struct run *r)
 {
     char why[256] = "";
@@ -319,7 +352,7 @@ static void run_all(struct run *r)
                 least / 1000000, r->ops->name, r->opt->real_limit / 1000000);
     if (r->over)
         return;
-    r->sut = r->ops->create(&r->config, r->now, why, sizeof(why));
+    r->sut = create(r, why, sizeof(why));
     if (!r->sut) {
         run_end(r, VERDICT_UNSUPPORTED, "settings: %s", why);
         return;

@@ -13,6 +13,8 @@ struct run_options {
     uint8_t ip;                /* version the case runs with: 4 or 6 */
     struct result_case *trace; /* where each packet and call is recorded, or NULL */
     uint64_t real_limit;       /* microseconds a script may need in real time; 0: any */
+    bool allow_shell;          /* run its commands, in the case's namespace */
+    bool loose;                /* leave to the stack what the RFCs leave to it (run_expect.c) */
 };
 
 /* DESIGN.md section 2: `unsupported` when the stack lacks what the script asks for, `error` when

@@ -1,4 +1,5 @@
 /* Socket calls: onto the adapter's table, with blocking made out of trying again. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -51,34 +52,43 @@ const struct sc_expr *call_field(const struct sc_expr *e, const char *name)
     return NULL;
 }
 
+/* inet_addr("..."), inet6_addr("..."), INADDR_ANY; the unspecified address is version 0. */
 static bool address_of(const struct sc_expr *e, struct rs_addr *a)
 {
-    unsigned b[4];
+    static const struct rs_addr none;
     if (!e)
         return false;
-    if (e->kind == SC_E_WORD && !strcmp(e->text, "INADDR_ANY")) {
-        *a = (struct rs_addr){ 0 };
-        return true;
-    }
-    if (e->kind != SC_E_CALL || !e->first || e->first->kind != SC_E_STRING ||
-        sscanf(e->first->text, "%3u.%3u.%3u.%3u", &b[0], &b[1], &b[2], &b[3]) != 4)
+    *a = none;
+    if (e->kind == SC_E_WORD)
+        return !strcmp(e->text, "INADDR_ANY") || !strcmp(e->text, "in6addr_any");
+    const struct sc_expr *text = e->kind == SC_E_CALL ? sc_meant(e->first) : NULL;
+    if (!text || text->kind != SC_E_STRING)
         return false;
-    *a = rs_ip4((uint8_t)b[0], (uint8_t)b[1], (uint8_t)b[2], (uint8_t)b[3]);
-    if (b[0] + b[1] + b[2] + b[3] == 0)
-        *a = (struct rs_addr){ 0 };
+    a->version = strchr(text->text, ':') ? 6 : 4;
+    if (inet_pton(a->version == 6 ? AF_INET6 : AF_INET, text->text, a->octet) != 1)
+        return false;
+    if (!memcmp(a->octet, none.octet, sizeof(none.octet)))
+        *a = none;
     return true;
 }
 
-/* A sockaddr, or `...` for packetdrill's default one. */
-static bool endpoint_of(const struct sc_expr *e, struct rs_endpoint *at)
+/* A field of a sockaddr under the name of either family. */
+static const struct sc_expr *field_of(const struct sc_expr *e, const char *v4, const char *v6)
+{
+    const struct sc_expr *f = call_field(e, v4);
+    return f ? f : call_field(e, v6);
+}
+
+bool call_endpoint(const struct sc_expr *e, struct rs_endpoint *at)
 {
     int64_t port;
     if (!e || e->kind == SC_E_ELLIPSIS)
         return e != NULL;
     if (e->kind != SC_E_STRUCT)
         return false;
-    const struct sc_expr *p = call_field(e, "sin_port"), *a = call_field(e, "sin_addr");
-    if (!p || p->kind != SC_E_CALL || !run_value(p->first, &port) || !address_of(a, &at->addr))
+    const struct sc_expr *p = field_of(e, "sin_port", "sin6_port");
+    if (!p || p->kind != SC_E_CALL || !run_value(p->first, &port) ||
+        !address_of(field_of(e, "sin_addr", "sin6_addr"), &at->addr))
         return false;
     at->port = (uint16_t)port;
     return true;
@@ -98,12 +108,13 @@ static void do_socket(struct run *r, const struct sc_call *c, struct outcome *o)
     int fd = r->ops->socket ? r->ops->socket(r->sut) : -ENOSYS;
     o->value = fd;
     o->new_fd = fd >= 0 ? fd : -1;
+    o->nonblocking = (type & SOCK_NONBLOCK) != 0;
 }
 
 static void do_bind(struct run *r, const struct sc_call *c, struct outcome *o)
 {
     struct rs_endpoint at = { r->config.local, r->config.port };
-    if (!endpoint_of(call_arg(c, 1), &at)) {
+    if (!call_endpoint(call_arg(c, 1), &at)) {
         o->unsupported = "this address";
         return;
     }
@@ -134,6 +145,19 @@ static void do_accept(struct run *r, const struct sc_call *c, struct outcome *o)
     o->value = fd;
     o->again = fd == -EAGAIN;
     o->new_fd = fd >= 0 ? fd : -1;
+    int64_t flags = 0;
+    o->nonblocking = !strcmp(c->name, "accept4") && run_value(call_arg(c, 3), &flags) &&
+                     (flags & SOCK_NONBLOCK);
+}
+
+void call_connected(struct run *r, int live_fd, struct outcome *o)
+{
+    int64_t error = 0;
+    o->again = !(r->ops->ready(r->sut, live_fd) & (POLLOUT | POLLERR | POLLHUP));
+    o->connecting = o->again;
+    if (!o->again)
+        r->ops->getsockopt(r->sut, live_fd, SOL_SOCKET, SO_ERROR, &error);
+    o->value = -(long)error;
 }
 
 /* Once begun, the outcome of connect is what readiness and SO_ERROR tell. */
@@ -141,21 +165,15 @@ static void do_connect(struct run *r, const struct sc_call *c, struct outcome *o
 {
     struct rs_endpoint to = { r->config.remote, r->config.port };
     const int fd = call_live_fd(r, c);
-    int64_t error = 0;
     if (!r->pending.connecting) {
-        if (!endpoint_of(call_arg(c, 1), &to))
+        if (!call_endpoint(call_arg(c, 1), &to))
             o->unsupported = "this address";
         else
             o->value = r->ops->connect ? r->ops->connect(r->sut, fd, &to, r->now) : -ENOSYS;
-        o->again = !o->unsupported && o->value == -EINPROGRESS;
+        o->again = o->connecting = !o->unsupported && o->value == -EINPROGRESS;
         return;
     }
-    if (!(r->ops->ready(r->sut, fd) & (POLLOUT | POLLERR | POLLHUP))) {
-        o->again = true;
-        return;
-    }
-    r->ops->getsockopt(r->sut, fd, SOL_SOCKET, SO_ERROR, &error);
-    o->value = -(long)error;
+    call_connected(r, fd, o);
 }
 
 /* ---- The rest --------------------------------------------------------------------------- */
@@ -163,12 +181,17 @@ static void do_connect(struct run *r, const struct sc_call *c, struct outcome *o
 static void do_close(struct run *r, const struct sc_call *c, struct outcome *o)
 {
     int fd = call_fd(c);
+    if (fd >= 0 && r->object[fd]) {
+        r->object[fd] = NULL;
+        return;
+    }
     o->value = r->ops->close ? r->ops->close(r->sut, call_live_fd(r, c), r->now) : -ENOSYS;
     o->again = o->value == -EAGAIN; /* it lingers */
     if (o->value != 0 || fd < 0)
         return;
     r->live_fd[fd] = -1;
     r->nonblocking[fd] = false;
+    r->timeout[0][fd] = r->timeout[1][fd] = 0;
     if (r->is_listener[fd])
         r->listening = r->is_listener[fd] = false;
 }
@@ -199,90 +222,6 @@ static void do_fcntl(struct run *r, const struct sc_call *c, struct outcome *o)
     }
 }
 
-static int64_t option_value(const struct sc_call *c, struct outcome *o)
-{
-    const struct sc_expr *e = call_arg(c, 3);
-    int64_t on = 0, seconds = 0;
-    if (e && e->kind == SC_E_STRUCT) {
-        if (!run_value(call_field(e, "onoff"), &on) ||
-            !run_value(call_field(e, "linger"), &seconds))
-            o->unsupported = "this struct";
-        return on ? seconds : -1;
-    }
-    return call_number(c, 3, o);
-}
-
-static void do_setsockopt(struct run *r, const struct sc_call *c, struct outcome *o)
-{
-    int level = (int)call_number(c, 1, o), option = (int)call_number(c, 2, o);
-    int64_t value = option_value(c, o);
-    if (!o->unsupported)
-        o->value = r->ops->setsockopt ? r->ops->setsockopt(r->sut, call_live_fd(r, c), level,
-                                                           option, value, r->now)
-                                      : -ENOSYS;
-}
-
-static void do_getsockopt(struct run *r, const struct sc_call *c, struct outcome *o)
-{
-    int level = (int)call_number(c, 1, o), option = (int)call_number(c, 2, o);
-    int64_t want, got = 0;
-    if (o->unsupported)
-        return;
-    o->value = r->ops->getsockopt ? r->ops->getsockopt(r->sut, call_live_fd(r, c), level, option,
-                                                       &got)
-                                  : -ENOSYS;
-    const struct sc_expr *e = call_arg(c, 3);
-    if (o->value != 0 || !e || e->kind == SC_E_ELLIPSIS)
-        return;
-    /* A name that is no constant of ours may be an errno: SO_ERROR gives those. */
-    if (e->kind == SC_E_LIST && e->first && e->first->kind == SC_E_WORD &&
-        !run_value(e, &want)) {
-        const char *name = strerrorname_np((int)got);
-        if (!name || strcmp(name, e->first->text) != 0)
-            run_end(r, VERDICT_FAIL, "value: expected %s, got %s", e->first->text,
-                    name ? name : "no error");
-    } else if (!run_value(e, &want)) {
-        o->unsupported = "a value of this kind";
-    } else if (want != got) {
-        run_end(r, VERDICT_FAIL, "value: expected %lld, got %lld", (long long)want, (long long)got);
-    }
-}
-
-static int poll_one(struct run *r, const struct sc_expr *e, bool judge)
-{
-    int64_t fd = -1, events = 0, want = 0;
-    run_value(call_field(e, "fd"), &fd);
-    run_value(call_field(e, "events"), &events);
-    const bool given = run_value(call_field(e, "revents"), &want);
-    int live = fd >= 0 && fd < RUN_FDS ? r->live_fd[fd] : -1;
-    int got = r->ops->ready(r->sut, live) & ((int)events | POLLERR | POLLHUP | POLLNVAL);
-    if (judge && given && got != want)
-        run_end(r, VERDICT_FAIL, "revents: expected 0x%x, got 0x%x", (unsigned)want,
-                (unsigned)got);
-    return got;
-}
-
-static void do_poll(struct run *r, const struct sc_call *c, struct outcome *o)
-{
-    const struct sc_expr *list = c->arg;
-    int64_t timeout = call_number(c, 2, o);
-    if (!list || list->kind != SC_E_LIST || !r->ops->ready)
-        o->unsupported = "poll of this kind";
-    if (o->unsupported)
-        return;
-    for (const struct sc_expr *e = list->first; e; e = e->next)
-        o->value += poll_one(r, e, false) != 0;
-    const uint64_t wake = r->pending.begin + (uint64_t)timeout * 1000;
-    const bool expired = timeout >= 0 && r->now - r->begun >= wake;
-    if (o->value == 0 && !expired) {
-        r->pending.wake = timeout < 0 ? RS_NEVER : r->begun + wake;
-        o->again = true;
-        return;
-    }
-    for (const struct sc_expr *e = list->first; e; e = e->next)
-        poll_one(r, e, true);
-}
-
 static const struct {
     const char *name;
     void (*run)(struct run *, const struct sc_call *, struct outcome *);
@@ -296,8 +235,13 @@ static const struct {
     { "recv", call_recv },             { "recvfrom", call_recv },
     { "recvmsg", call_recv },          { "readv", call_recv },
     { "close", do_close },           { "shutdown", do_shutdown },
-    { "fcntl", do_fcntl },           { "setsockopt", do_setsockopt },
-    { "getsockopt", do_getsockopt }, { "poll", do_poll },
+    { "fcntl", do_fcntl },           { "setsockopt", call_setsockopt },
+    { "getsockopt", call_getsockopt }, { "ioctl", call_ioctl },
+    { "poll", call_poll },           { "epoll_create", call_epoll_create },
+    { "epoll_create1", call_epoll_create }, { "epoll_ctl", call_epoll_ctl },
+    { "epoll_wait", call_epoll_wait }, { "pipe", call_pipe },
+    { "open", call_open },           { "splice", call_splice },
+    { "sendfile", call_sendfile },
 };
 
 /* ---- Outcome ---------------------------------------------------------------------------- */
@@ -321,8 +265,11 @@ static void judge(struct run *r, const struct sc_call *c, const struct outcome *
         run_end(r, VERDICT_UNSUPPORTED, "%s: a result of this kind cannot be compared", c->name);
         return;
     }
-    if (o->new_fd >= 0 && want >= 0 && want < RUN_FDS) {
+    if (o->object && want >= 0 && want < RUN_FDS) {
+        r->object[want] = o->object;
+    } else if (o->new_fd >= 0 && want >= 0 && want < RUN_FDS) {
         r->live_fd[want] = o->new_fd;
+        r->nonblocking[want] = o->nonblocking;
         r->read[want] = r->written[want] = 0;
     } else if (want < 0 ? o->value >= 0 : o->value != want) {
         run_end(r, VERDICT_FAIL, "%s: expected %lld%s%s, got %s", c->name, (long long)want,
@@ -368,6 +315,29 @@ static void record_call(struct run *r, const struct sc_call *c, long value)
         r->ev ? r->ev->line : 0;
 }
 
+/* SO_RCVTIMEO and SO_SNDTIMEO: the call returns then, as one that would block. */
+static void set_timeout(struct run *r, const struct sc_call *c, int fd)
+{
+    static const char *const receiving[] = { "read", "recv", "recvfrom", "recvmsg", "readv",
+                                             "accept", "accept4" };
+    if (fd < 0 || r->pending.wake != RS_NEVER)
+        return;
+    const bool sends = sc_name_index(receiving, 7, c->name, strlen(c->name)) < 0;
+    r->pending.timed = r->timeout[sends][fd] > 0;
+    if (r->pending.timed)
+        r->pending.wake = r->now + r->timeout[sends][fd];
+}
+
+/* Whether its time is over; then what was done so far is its result. */
+static bool timed_out(const struct run *r, struct outcome *o)
+{
+    if (!o->again || !r->pending.timed || r->now < r->pending.wake)
+        return false;
+    o->again = false;
+    o->value = r->pending.done ? (long)r->pending.done : -EAGAIN;
+    return true;
+}
+
 void run_call(struct run *r, const struct sc_event *ev)
 {
     struct outcome o;
@@ -379,7 +349,9 @@ void run_call(struct run *r, const struct sc_event *ev)
     }
     r->pending = (struct run_pending){ .begin = r->now - r->begun, .wake = RS_NEVER };
     const int fd = call_fd(c);
-    const bool waits = !(fd >= 0 && r->nonblocking[fd]) && !expects_to_block(c);
+    const bool waits = !(fd >= 0 && r->nonblocking[fd]) && !expects_to_block(c) &&
+                       !(call_flags(c) & MSG_DONTWAIT);
+    r->pending.blocks = waits;
     if (r->ops->may_block)
         r->ops->may_block(r->sut, waits);
     if (!attempt(r, ev, &o)) {
@@ -388,7 +360,8 @@ void run_call(struct run *r, const struct sc_event *ev)
     }
     if (o.again && waits) {
         r->pending.ev = ev;
-        r->pending.connecting = !strcmp(c->name, "connect");
+        r->pending.connecting = o.connecting;
+        set_timeout(r, c, fd);
         r->pending.end = r->base;
         if (ev->at.blocking)
             r->pending.end += ev->at.to - ev->at.from;
@@ -409,7 +382,9 @@ void run_retry(struct run *r)
     if (!ev || r->over)
         return;
     r->ev = ev;
-    if (attempt(r, ev, &o) && !o.again) {
+    const bool tried = attempt(r, ev, &o);
+    r->pending.connecting = o.connecting;
+    if (tried && (!o.again || timed_out(r, &o))) {
         const uint64_t now = r->now - r->begun;
         if (now + r->tolerance < r->pending.end)
             run_end(r, VERDICT_FAIL, "%s: expected to return at %.6f s, got a return at %.6f s",

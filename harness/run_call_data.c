@@ -1,12 +1,15 @@
 /* The calls that send and receive. */
 #include <errno.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "harness/run_call.h"
 
-enum { MAX_IO = 1 << 26 };
+enum { MAX_IO = 1 << 26, CM_INQ = 36 /* TCP_INQ, and TCP_CM_INQ */ };
 
 /* What a write sends: a string, the pattern, or zeros as packetdrill's `...`. */
 static uint8_t *text_of(const struct sc_expr *e, size_t len, uint32_t from)
@@ -60,21 +63,83 @@ static void send_octets(struct run *r, const struct sc_call *c, const struct sc_
         r->written[fd] += (uint32_t)o->value;
 }
 
+int call_flags(const struct sc_call *c)
+{
+    static const char *const third[] = { "sendmsg", "recvmsg" };
+    static const char *const fourth[] = { "send", "sendto", "recv", "recvfrom" };
+    const size_t len = strlen(c->name);
+    int64_t flags = 0;
+    if (sc_name_index(third, 2, c->name, len) >= 0)
+        run_value(call_arg(c, 2), &flags);
+    else if (sc_name_index(fourth, 4, c->name, len) >= 0)
+        run_value(call_arg(c, 3), &flags);
+    return (int)flags;
+}
+
+/* sendto and sendmsg with MSG_FASTOPEN (RFC 7413): the SYN takes what it may; where there is no
+ * cookie yet the call waits for the connection, or says that it is being made. */
+static bool send_fast(struct run *r, const struct sc_call *c, size_t len, struct outcome *o)
+{
+    struct rs_endpoint to = { r->config.remote, r->config.port };
+    const bool msg = !strcmp(c->name, "sendmsg");
+    const struct sc_expr *name = msg ? call_field(call_arg(c, 1), "msg_name") : call_arg(c, 4);
+    const int fd = call_live_fd(r, c);
+    if (r->pending.connecting) {
+        call_connected(r, fd, o);
+        return o->again || o->value < 0;
+    }
+    if (r->pending.done || r->pending.ev == r->ev)
+        return false;
+    if (len > MAX_IO || (name && !call_endpoint(name, &to)) || !r->ops->send_fast) {
+        o->value = -ENOSYS;
+        return true;
+    }
+    uint8_t *text = text_of(call_arg(c, 1), len, 0);
+    o->value = r->ops->send_fast(r->sut, fd, &to, text, len, r->now);
+    free(text);
+    o->connecting = o->again = o->value == -EINPROGRESS && r->pending.blocks;
+    if (o->value >= 0 && (size_t)o->value < len && r->pending.blocks) {
+        r->pending.done = (size_t)o->value;
+        o->again = true;
+    }
+    return true;
+}
+
 void call_send(struct run *r, const struct sc_call *c, struct outcome *o)
 {
+    if (call_fd(c) >= 0 && r->object[call_fd(c)]) {
+        o->unsupported = "this on a pipe, file or epoll";
+        return;
+    }
     if (!strcmp(c->name, "writev")) {
         send_octets(r, c, NULL, iov_octets(call_arg(c, 1)), 0, o);
         return;
     }
     if (!strcmp(c->name, "sendmsg")) {
         const struct sc_expr *iov = call_field(call_arg(c, 1), "msg_iov");
-        send_octets(r, c, NULL, iov_octets(iov), (int)call_number(c, 2, o), o);
+        const int flags = (int)call_number(c, 2, o);
+        if (!(flags & MSG_FASTOPEN) || !send_fast(r, c, iov_octets(iov), o))
+            send_octets(r, c, NULL, iov_octets(iov), flags & ~MSG_FASTOPEN, o);
         return;
     }
     int64_t len = call_number(c, 2, o);
     int flags = !strcmp(c->name, "write") ? 0 : (int)call_number(c, 3, o);
-    if (!o->unsupported && len >= 0)
-        send_octets(r, c, call_arg(c, 1), (size_t)len, flags, o);
+    if (o->unsupported || len < 0)
+        return;
+    if (!(flags & MSG_FASTOPEN) || !send_fast(r, c, (size_t)len, o))
+        send_octets(r, c, call_arg(c, 1), (size_t)len, flags & ~MSG_FASTOPEN, o);
+}
+
+/* MSG_WAITALL where the runner makes calls block: whether there is as much as is wanted, or an end
+ * beyond which no more will come. */
+static bool all_there(struct run *r, int live, uint8_t *buf, size_t len, int flags)
+{
+    if (!(flags & MSG_WAITALL) || r->ops->wait || !r->pending.blocks || !r->ops->ready)
+        return true;
+    const long n = r->ops->recv(r->sut, live, buf, len, MSG_PEEK, r->now);
+    return n >= 0 ? (size_t)n == len || n == 0 ||
+                        (r->ops->ready(r->sut, live) & (POLLRDHUP | POLLHUP)) != 0
+                  : n != -EAGAIN;
 }
 
 void call_recv(struct run *r, const struct sc_call *c, struct outcome *o)
@@ -92,32 +157,57 @@ void call_recv(struct run *r, const struct sc_call *c, struct outcome *o)
     }
     if (o->unsupported)
         return;
-    if (len < 0 || len > MAX_IO || !r->ops->recv) {
+    if (len < 0 || len > MAX_IO || !r->ops->recv || (call_fd(c) >= 0 && r->object[call_fd(c)])) {
         o->unsupported = "a read of this size";
         return;
     }
     o->data = calloc(1, (size_t)len + 1);
     if (!o->data)
         abort();
-    o->value = r->ops->recv(r->sut, call_live_fd(r, c), o->data, (size_t)len, flags, r->now);
+    const int live = call_live_fd(r, c);
+    if (!all_there(r, live, o->data, (size_t)len, flags)) {
+        o->again = true;
+        o->value = -EAGAIN;
+        return;
+    }
+    const int passed = r->ops->wait ? flags : flags & ~MSG_WAITALL;
+    o->value = r->ops->recv(r->sut, live, o->data, (size_t)len, passed, r->now);
     o->again = o->value == -EAGAIN;
 }
 
 /* ---- What was received ------------------------------------------------------------------ */
 
-static bool only_looks(const struct sc_call *c)
+/* Control data: TCP_CM_INQ says how much is left to read, at the end of data 1. */
+static void check_control(struct run *r, const struct sc_call *c)
 {
-    int64_t flags = 0;
-    run_value(call_arg(c, !strcmp(c->name, "recvmsg") ? 2 : 3), &flags);
-    return (flags & MSG_PEEK) != 0;
+    const struct sc_expr *msg = call_arg(c, 1), *list = call_field(msg, "msg_control");
+    for (const struct sc_expr *e = list ? list->first : NULL; e && !r->over; e = e->next) {
+        int64_t level = 0, type = 0, want = 0, got = 0;
+        run_value(call_field(e, "cmsg_level"), &level);
+        run_value(call_field(e, "cmsg_type"), &type);
+        if (level != SOL_TCP || type != CM_INQ || !run_value(call_field(e, "cmsg_data"), &want) ||
+            !r->ops->ioctl || r->ops->ioctl(r->sut, call_live_fd(r, c), FIONREAD, &got) < 0) {
+            run_end(r, VERDICT_UNSUPPORTED, "%s: this control data is not supported", c->name);
+            return;
+        }
+        if (got == 0 && r->ops->ready && (r->ops->ready(r->sut, call_live_fd(r, c)) & POLLRDHUP))
+            got = 1;
+        if (got != want)
+            run_end(r, VERDICT_FAIL, "cmsg_data: expected %lld, got %lld", (long long)want,
+                    (long long)got);
+    }
 }
 
 void call_check_data(struct run *r, const struct sc_call *c, const struct outcome *o)
 {
     const struct sc_expr *e = call_arg(c, 1);
     const int fd = call_fd(c);
-    if (!o->data || o->value <= 0 || fd < 0 || !e)
+    if (!o->data || o->value < 0 || fd < 0 || !e)
         return;
+    if (!strcmp(c->name, "recvmsg"))
+        check_control(r, c);
+    if (call_flags(c) & (MSG_OOB | MSG_TRUNC))
+        return; /* not of the stream, or not handed over */
     const size_t n = (size_t)o->value;
     const bool by_value = e->kind == SC_E_STRING || e->kind == SC_E_STRING_MORE;
     const bool pattern = e->kind == SC_E_WORD && !strcmp(e->text, "pattern");
@@ -131,6 +221,6 @@ void call_check_data(struct run *r, const struct sc_call *c, const struct outcom
             return;
         }
     }
-    if (!only_looks(c))
+    if (!(call_flags(c) & MSG_PEEK))
         r->read[fd] += (uint32_t)n;
 }

@@ -91,6 +91,29 @@ static bool option_meets(struct run *r, struct wireview *v, const struct sc_opti
     }
 }
 
+/* As a set: order and padding are the stack's choice (RFC 9293 section 3.1, MUST-64). */
+static bool options_meet_anyhow(struct run *r, const struct sc_segment *t, const struct live *l)
+{
+    uint64_t met = 0;
+    int wanted = 0, n = 0;
+    for (int i = 0; i < t->n_options; i++)
+        wanted += t->option[i].kind > OPT_NOP;
+    struct opt_walk w = opt_walk_of(l->seg.opt, l->seg.opt_len);
+    for (struct tcp_option o; opt_next(&w, &o) == OPT_OK;) {
+        int i = 0;
+        if (o.kind <= OPT_NOP)
+            continue;
+        while (i < t->n_options &&
+               ((met >> i & 1) || !option_meets(r, &l->conn->view, &t->option[i], &o)))
+            i++;
+        if (i == t->n_options)
+            return false;
+        met |= UINT64_C(1) << i;
+        n++;
+    }
+    return n == wanted;
+}
+
 static bool options_meet(struct run *r, const struct sc_segment *t, const struct live *l)
 {
     struct opt_walk w = opt_walk_of(l->seg.opt, l->seg.opt_len);
@@ -98,6 +121,8 @@ static bool options_meet(struct run *r, const struct sc_segment *t, const struct
     int i = 0;
     if (t->options_any)
         return true;
+    if (r->opt->loose)
+        return options_meet_anyhow(r, t, l);
     while (opt_next(&w, &o) == OPT_OK) {
         /* Padding after the options is not one of them. */
         if (o.kind == OPT_EOL && i == t->n_options)
@@ -226,9 +251,11 @@ static void join_more(struct run *r, struct live *l, uint32_t wanted)
 
 /* ---- Comparing -------------------------------------------------------------------------- */
 
-static bool flags_meet(const struct sc_segment *t, const struct live *l)
+/* PSH only hurries what is there (RFC 9293 section 3.9.1.2): where a stack sets it is loose. */
+static bool flags_meet(const struct run *r, const struct sc_segment *t, const struct live *l)
 {
-    const uint16_t mask = (t->malform & SC_BAD_RESERVED) ? 0xfff : 0xff | TCP_RESERVED;
+    const uint16_t all = (t->malform & SC_BAD_RESERVED) ? 0xfff : 0xff | TCP_RESERVED;
+    const uint16_t mask = r->opt->loose ? all & (uint16_t)~TCP_PSH : all;
     return t->flags_any || ((t->flags ^ l->seg.flags) & mask) == 0;
 }
 
@@ -289,7 +316,7 @@ static void compare(struct run *r, const struct sc_packet *p, const struct live 
                                  "one to port %u", r->conn[r->current].peer_port, l->seg.dst_port);
         return;
     }
-    if (!flags_meet(t, l)) {
+    if (!flags_meet(r, t, l)) {
         char *text = NULL;
         size_t len = 0;
         FILE *f = open_memstream(&text, &len);
@@ -313,6 +340,21 @@ static void compare(struct run *r, const struct sc_packet *p, const struct live 
         text_meets(r, t, l);
 }
 
+/* A script that names no cookie means the one that the stack gave. */
+static void note_cookie(struct run *r, const struct tcp_seg *seg)
+{
+    struct opt_walk w = opt_walk_of(seg->opt, seg->opt_len);
+    struct tcp_option o;
+    while (opt_next(&w, &o) == OPT_OK) {
+        if ((o.kind != OPT_FASTOPEN && o.kind != OPT_EXPERIMENT) || !o.typed || !o.u.cookie.len ||
+            o.u.cookie.len > sizeof(r->cookie.u.cookie.octet))
+            continue;
+        r->has_cookie = true;
+        r->cookie.u.cookie.len = o.u.cookie.len;
+        memcpy(r->cookie.u.cookie.octet, o.u.cookie.octets, o.u.cookie.len);
+    }
+}
+
 /* The view moves after the comparison, so that SND.NXT and RCV.NXT mean what they were before this
  * segment; but a SYN's own number must be known first. */
 static void meet_tcp(struct run *r, const struct sc_event *ev, struct live *l)
@@ -324,6 +366,7 @@ static void meet_tcp(struct run *r, const struct sc_event *ev, struct live *l)
         return;
     if (l->seg.flags & TCP_SYN) {
         wireview_out(v, &l->seg);
+        note_cookie(r, &l->seg);
         if (p->seg.seq.base == SC_REL)
             v->iss_script = p->seg.seq.offset;
         if (l->new_conn || !(l->seg.flags & TCP_ACK))

@@ -120,12 +120,30 @@ static void put_option(struct wcur *w, const struct wireview *v, const struct sc
     opt_put(w, &o);
 }
 
-static size_t put_options(const struct wireview *v, const struct sc_segment *t, uint8_t *buf,
-                          bool *bad)
+/* A value for `*`: there is one for a cookie, the latest that the stack gave. */
+static bool filled_in(struct run *r, struct sc_option *o)
+{
+    if (!o->any)
+        return true;
+    const bool cookie = o->kind == OPT_FASTOPEN || o->kind == OPT_EXPERIMENT;
+    if (!cookie || !r->has_cookie) {
+        run_end(r, VERDICT_UNSUPPORTED, "options: '*' has no value to send");
+        return false;
+    }
+    o->u.cookie.len = r->cookie.u.cookie.len;
+    memcpy(o->u.cookie.octet, r->cookie.u.cookie.octet, o->u.cookie.len);
+    return true;
+}
+
+static size_t put_options(struct run *r, const struct wireview *v, const struct sc_segment *t,
+                          uint8_t *buf, bool *bad)
 {
     struct wcur w = wcur_of(buf, TCP_OPT_MAX);
-    for (int i = 0; i < t->n_options; i++)
-        put_option(&w, v, &t->option[i]);
+    for (int i = 0; i < t->n_options; i++) {
+        struct sc_option o = t->option[i];
+        if (filled_in(r, &o))
+            put_option(&w, v, &o);
+    }
     size_t n = (size_t)(w.p - buf);
     while (n % 4 && n < TCP_OPT_MAX)
         buf[n++] = OPT_EOL;
@@ -196,13 +214,10 @@ static void inject_tcp(struct run *r, const struct sc_packet *p)
         seg.ack = v->snd_nxt;
     seg.wnd = t->has_wnd ? t->wnd : UINT16_MAX;
     seg.up = t->up;
-    seg.opt_len = (uint8_t)put_options(v, t, opt, &bad);
+    seg.opt_len = (uint8_t)put_options(r, v, t, opt, &bad);
     seg.opt = opt;
-    for (int i = 0; i < t->n_options; i++)
-        if (t->option[i].any) {
-            run_end(r, VERDICT_UNSUPPORTED, "options: '*' has no value to send");
-            return;
-        }
+    if (r->over)
+        return;
     uint8_t *text = make_text(v, t, seg.seq);
     seg.text = text;
     seg.text_len = t->text_len;

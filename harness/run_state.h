@@ -6,7 +6,7 @@
 #include "harness/sut_user.h"
 #include "harness/wireview.h"
 
-enum { RUN_CONNS = 32, RUN_FDS = 64, RUN_DATAGRAM = 65536 };
+enum { RUN_CONNS = 32, RUN_FDS = 64, RUN_DATAGRAM = 65536, RUN_WISHES = 24 };
 
 /* One connection, as the wire shows it. */
 struct run_conn {
@@ -21,14 +21,33 @@ struct run_sent {
     size_t len;
 };
 
+/* A descriptor that is the runner's own: an epoll, a pipe or a file. */
+enum run_object_kind { RUN_EPOLL = 1, RUN_PIPE, RUN_FILE };
+enum { RUN_WATCHES = 16 };
+
+struct run_object {
+    uint8_t kind;
+    struct run_watch { /* of an epoll */
+        int fd; /* the script's number */
+        uint32_t events, reported;
+        int64_t data, queued;
+        bool off; /* EPOLLONESHOT, and it has shot */
+    } watch[RUN_WATCHES];
+    int n_watches;
+    uint8_t *octet; /* of a pipe or file */
+    size_t len, read;
+};
+
 /* A call that has not returned: in virtual time the script goes on and it is tried again. */
 struct run_pending {
     const struct sc_event *ev;
     bool connecting;  /* connect was begun; what remains is its outcome */
+    bool blocks;      /* the call may wait */
     size_t done;      /* octets of a write that were taken */
     uint64_t begin;   /* when it was called */
     uint64_t end;     /* when the script says it returns */
     uint64_t wake;    /* when it returns by itself (a timeout of poll); RS_NEVER */
+    bool timed;       /* at `wake` it returns as one that would block */
 };
 
 struct run {
@@ -39,6 +58,11 @@ struct run {
     void *sut;
     struct sc_arena arena; /* values made for this run */
     struct sut_config config;
+    struct sut_setting wish[RUN_WISHES]; /* what the stack is set to where it can be */
+    size_t n_wishes;
+    bool wishing;      /* what is set now are wishes */
+    bool packetdrill;  /* the script uses the helpers of packetdrill's suites */
+    size_t first_act;  /* the first event that does something to the stack */
     uint64_t now, begun; /* microseconds; the script's zero is `begun` */
     uint64_t base;       /* time of the event before, since `begun` */
     uint64_t tolerance;
@@ -50,6 +74,11 @@ struct run {
     int live_fd[RUN_FDS]; /* by the script's number; -1: none */
     uint16_t bound_port[RUN_FDS];
     bool nonblocking[RUN_FDS], is_listener[RUN_FDS];
+    struct run_object *object[RUN_FDS];
+    bool has_epoll;
+    uint64_t timeout[2][RUN_FDS]; /* SO_RCVTIMEO, SO_SNDTIMEO; 0: none */
+    struct sc_option cookie;      /* the latest fast-open cookie that the SUT gave */
+    bool has_cookie;
     uint32_t written[RUN_FDS], read[RUN_FDS]; /* octets, for the pattern stream */
     struct run_sent *sent;
     size_t n_sent, sent_at, sent_cap;
@@ -67,6 +96,8 @@ void run_end(struct run *, enum verdict, const char *fmt, ...)
 /* Adds a line to the reason of the verdict that was just given. */
 void run_explain(struct run *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int run_state_of(struct run *, const struct run_conn *);
+/* Whether the current connection is in this state, or is not. */
+void run_check_state(struct run *, uint8_t state, bool is);
 
 /* ---- Time (run.c) ----------------------------------------------------------------------- */
 
@@ -110,6 +141,8 @@ void run_record_packet(struct run *, bool out, const uint8_t *, size_t len, uint
 
 void run_call(struct run *, const struct sc_event *);
 void run_retry(struct run *); /* the pending call */
+/* What is ready may have changed: for EPOLLET. */
+void run_follow_edges(struct run *);
 void run_user(struct run *, const struct sc_event *);
 void run_code(struct run *, const char *code);
 /* The value of a symbolic constant such as SOL_SOCKET. */
@@ -120,5 +153,11 @@ bool run_value(const struct sc_expr *, int64_t *value);
 /* ---- Preamble (run_config.c) ------------------------------------------------------------ */
 
 void run_configure(struct run *);
+/* A setting: for the stack to be made, or for the one that runs. */
+void run_set(struct run *, const char *name, const char *value);
+
+/* ---- Shell lines (run_shell.c) ---------------------------------------------------------- */
+
+void run_shell(struct run *, const char *lines);
 
 #endif

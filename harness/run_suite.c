@@ -189,7 +189,8 @@ static void run_once(const struct suite_case *c, const struct suite_options *opt
                      struct result_case *trace, struct run_result *res)
 {
     const struct run_options run = { .seed = case_seed(opt, c), .ip = c->ip, .trace = trace,
-                                     .real_limit = opt->timeout_s * RS_SEC };
+                                     .real_limit = opt->timeout_s * RS_SEC,
+                                     .allow_shell = opt->allow_shell, .loose = opt->loose };
     run_script(c->script, opt->ops, &run, res);
 }
 

@@ -32,6 +32,7 @@ struct suite_options {
     unsigned timeout_s; /* of real time that one case may take */
     uint64_t seed;
     uint8_t ip;         /* 4 or 6: only cases of this version; 0: both */
+    bool allow_shell, loose; /* of struct run_options */
     bool trace_all;     /* record every case, for the HTML page */
 };
 

@@ -22,7 +22,7 @@ enum sut_cap {
     SUT_ONE_AT_A_TIME = 32 /* there is one such stack, and its cases run one after the other */
 };
 
-enum { SUT_NAME_MAX = 32, SUT_SETTINGS_MAX = 32 };
+enum { SUT_NAME_MAX = 32, SUT_SETTINGS_MAX = 64 };
 
 /* name=value, as in `//@ config`: times such as 1s or 200ms, switches on and off, numbers. */
 struct sut_setting {
@@ -76,7 +76,18 @@ struct sut_ops {
     /* Values of one int; SO_LINGER as the seconds of a set linger, or -1 for off. */
     int (*setsockopt)(void *, int fd, int level, int option, int64_t value, uint64_t now);
     int (*getsockopt)(void *, int fd, int level, int option, int64_t *value);
+    /* Values that are text, such as TCP_CONGESTION's. */
+    int (*set_text)(void *, int fd, int level, int option, const char *value, uint64_t now);
+    int (*get_text)(void *, int fd, int level, int option, char *value, size_t cap);
+    /* FIONREAD, SIOCOUTQ, SIOCOUTQNSD, SIOCATMARK. */
+    int (*ioctl)(void *, int fd, unsigned long request, int64_t *value);
+    /* sendto with MSG_FASTOPEN: the octets that the SYN or the queue took, or -EINPROGRESS where
+     * the SYN goes without. */
+    long (*send_fast)(void *, int fd, const struct rs_endpoint *, const void *, size_t len,
+                      uint64_t now);
     int (*ready)(void *, int fd); /* poll(2) bits */
+    /* A setting for the sockets opened from now on; false with a sentence in why. */
+    bool (*configure)(void *, const struct sut_setting *, uint64_t now, char *why, size_t cap);
     /* For adapters whose stack blocks by itself: what fcntl says of O_NONBLOCK. */
     int (*nonblock)(void *, int fd, bool on, uint64_t now);
 

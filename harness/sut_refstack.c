@@ -39,9 +39,31 @@ int ref_errno(int error)
 
 /* ---- Lifecycle -------------------------------------------------------------------------- */
 
+/* `ecn=passive`: agreed to when a peer asks, not asked for. */
+static bool set(struct rs_config *c, const struct sut_setting *g, bool *passive, char *why,
+                size_t cap)
+{
+    if (strcmp(g->name, "ecn") != 0)
+        return sut_refstack_set(c, g, why, cap);
+    *passive = !strcmp(g->value, "passive");
+    if (*passive)
+        c->tcp.ecn = false;
+    return *passive || sut_refstack_set(c, g, why, cap);
+}
+
+/* While it runs: for the sockets opened from now on. */
+static bool ref_configure(void *sut, const struct sut_setting *g, uint64_t now, char *why,
+                          size_t cap)
+{
+    struct sut *s = sut;
+    (void)now;
+    return set(&s->rs, g, &s->ecn_passive, why, cap);
+}
+
 static void *ref_create(const struct sut_config *config, uint64_t now, char *why, size_t cap)
 {
     struct rs_config c;
+    bool passive = false;
     rs_config_default(&c);
     c.seed = config->seed;
     c.link = RS_LINK_IP;
@@ -57,7 +79,7 @@ static void *ref_create(const struct sut_config *config, uint64_t now, char *why
     if (config->mtu)
         c.mtu = config->mtu;
     for (size_t i = 0; i < config->n_settings; i++)
-        if (!sut_refstack_set(&c, &config->setting[i], why, cap))
+        if (!set(&c, &config->setting[i], &passive, why, cap))
             return NULL;
     const size_t size = rs_host_size(&c);
     struct sut *s = size ? calloc(1, sizeof(*s) + size) : NULL;
@@ -71,6 +93,7 @@ static void *ref_create(const struct sut_config *config, uint64_t now, char *why
     }
     s->config = *config;
     s->rs = c;
+    s->ecn_passive = passive;
     for (int i = 0; i < MAX_USER; i++)
         s->user[i] = -1;
     return s;
@@ -109,7 +132,8 @@ static int new_fd(struct sut *s)
     for (int fd = FIRST_FD; fd < MAX_FD; fd++) {
         if (s->sock[fd].used)
             continue;
-        s->sock[fd] = (struct sock){ .used = true, .conn = -1, .tcp = s->rs.tcp };
+        s->sock[fd] = (struct sock){ .used = true, .conn = -1, .linger = -1,
+                                    .oob_inline = true, .tcp = s->rs.tcp };
         return fd;
     }
     return -EMFILE;
@@ -145,6 +169,7 @@ static int ref_listen(void *sut, int fd, int backlog, uint64_t now)
     int conn = rs_listen(s->host, &k->local, now);
     if (conn < 0)
         return -ref_errno(conn);
+    k->tcp.ecn = k->tcp.ecn || s->ecn_passive;
     k->conn = conn;
     k->backlog = backlog;
     k->listening = true;
@@ -170,7 +195,9 @@ static int ref_accept(void *sut, int fd, struct rs_endpoint *peer, uint64_t now)
     }
     struct rs_status st;
     s->sock[child].conn = conn;
-    s->sock[child].done = true;
+    s->sock[child].linger = k->linger;
+    s->sock[child].oob_inline = k->oob_inline;
+    s->sock[child].corked = k->corked;
     rs_get(s->host, conn, &s->sock[child].tcp);
     if (rs_status(s->host, conn, &st) == 0)
         *peer = st.remote;
@@ -192,6 +219,12 @@ static int ref_connect(void *sut, int fd, const struct rs_endpoint *to, uint64_t
             return -EALREADY;
         return -EISCONN;
     }
+    if (k->fast_connect) {
+        if (!ref_knows_cookie(s, &to->addr))
+            return (int)ref_open_fast(s, k, to, NULL, 0, now);
+        k->deferred = *to; /* the first SEND goes with the SYN */
+        return 0;
+    }
     int conn = rs_open_active(s->host, &k->local, to, now);
     if (conn < 0)
         return -ref_errno(conn);
@@ -200,78 +233,62 @@ static int ref_connect(void *sut, int fd, const struct rs_endpoint *to, uint64_t
     return -EINPROGRESS;
 }
 
-/* A descriptor's connection, or a negative errno. */
-static int conn_of(struct sut *s, int fd, struct sock **k)
-{
-    *k = ref_sock(s, fd);
-    if (!*k)
-        return -EBADF;
-    if ((*k)->conn < 0 || (*k)->listening)
-        return -ENOTCONN;
-    return (*k)->conn;
-}
-
-static long ref_send(void *sut, int fd, const void *data, size_t len, int msg_flags, uint64_t now)
-{
-    struct sut *s = sut;
-    struct sock *k;
-    int conn = conn_of(s, fd, &k);
-    if (conn == -ENOTCONN)
-        return -EPIPE;
-    if (conn < 0)
-        return conn;
-    unsigned flags = RS_PUSH;
-    if (msg_flags & MSG_MORE)
-        flags = RS_MORE;
-    if (msg_flags & MSG_OOB)
-        flags |= RS_URGENT;
-    int n = rs_send(s->host, conn, data, len, flags, now);
-    return n < 0 ? -ref_errno(n) : n;
-}
-
-/* MSG_PEEK: as RECEIVE, and the octets stay. */
-static long peek(struct sut *s, int conn, uint8_t *buf, size_t cap, uint64_t now)
-{
-    struct rs_piece piece[RS_PIECES];
-    unsigned pieces = 0;
-    size_t done = 0;
-    const int n = rs_peek(s->host, conn, piece, &pieces, now);
-    if (n < 0)
-        return -ref_errno(n);
-    for (unsigned i = 0; i < pieces && done < cap; i++) {
-        const size_t part = piece[i].len < cap - done ? piece[i].len : cap - done;
-        memcpy(buf + done, piece[i].octets, part);
-        done += part;
-    }
-    return (long)done;
-}
-
-static long ref_recv(void *sut, int fd, void *buf, size_t cap, int msg_flags, uint64_t now)
-{
-    struct sut *s = sut;
-    struct sock *k;
-    int conn = conn_of(s, fd, &k);
-    if (conn < 0)
-        return conn;
-    if (msg_flags & ~(MSG_DONTWAIT | MSG_PEEK))
-        return -ENOSYS;
-    if (msg_flags & MSG_PEEK)
-        return peek(s, conn, buf, cap, now);
-    int n = rs_receive(s->host, conn, buf, cap, now);
-    return n < 0 ? -ref_errno(n) : n;
-}
-
 static int ref_shutdown(void *sut, int fd, int how, uint64_t now)
 {
     struct sut *s = sut;
     struct sock *k;
-    int conn = conn_of(s, fd, &k);
+    int conn = ref_conn_of(s, fd, &k);
     if (conn < 0)
         return conn;
-    if (how == SHUT_RD)
-        return -ENOSYS;
-    int n = rs_close(s->host, conn, now);
-    return n < 0 ? -ref_errno(n) : 0;
+    if (how < SHUT_RD || how > SHUT_RDWR)
+        return -EINVAL;
+    struct rs_status st;
+    if (rs_status(s->host, conn, &st) < 0 || st.state == RS_CLOSED)
+        return -ENOTCONN;
+    if (how != SHUT_WR) {
+        k->no_receive = true;
+        rs_shutdown_receive(s->host, conn, now);
+    }
+    /* A second one is no error. */
+    if (how != SHUT_RD && !k->no_send) {
+        k->no_send = true;
+        rs_close(s->host, conn, now);
+    }
+    return 0;
+}
+
+/* SO_LINGER: close waits until all was acknowledged or its time is over, and is asked again. */
+static int lingers(struct sut *s, struct sock *k, uint64_t now)
+{
+    struct rs_status st;
+    if (rs_status(s->host, k->conn, &st) == 0 && st.state != RS_CLOSED && st.snd_queued > 0 &&
+        now < k->linger_until)
+        return -EAGAIN;
+    rs_release(s->host, k->conn, now);
+    k->used = false;
+    return 0;
+}
+
+static int linger(struct sut *s, struct sock *k, uint64_t now)
+{
+    struct rs_status st;
+    /* Octets that were never read are lost at once (RFC 9293 section 3.6.1). */
+    if (rs_status(s->host, k->conn, &st) == 0 && st.rcv_queued == 0 && !k->nonblocking) {
+        rs_close(s->host, k->conn, now);
+        k->lingering = true;
+        k->linger_until = now + (uint64_t)k->linger * RS_SEC;
+    }
+    return lingers(s, k, now);
+}
+
+static int ref_nonblock(void *sut, int fd, bool on, uint64_t now)
+{
+    struct sock *k = ref_sock(sut, fd);
+    (void)now;
+    if (!k)
+        return -EBADF;
+    k->nonblocking = on;
+    return 0;
 }
 
 static int ref_close(void *sut, int fd, uint64_t now)
@@ -280,8 +297,12 @@ static int ref_close(void *sut, int fd, uint64_t now)
     struct sock *k = ref_sock(s, fd);
     if (!k)
         return -EBADF;
-    if (k->conn >= 0 && k->linger_abort)
+    if (k->lingering)
+        return lingers(s, k, now);
+    if (k->conn >= 0 && k->linger == 0 && !k->listening)
         rs_abort(s->host, k->conn, now);
+    else if (k->conn >= 0 && k->linger > 0 && !k->listening)
+        return linger(s, k, now);
     else if (k->conn >= 0)
         rs_release(s->host, k->conn, now);
     k->used = false;
@@ -308,6 +329,12 @@ const struct sut_ops sut_refstack = {
     .setsockopt = ref_setsockopt,
     .getsockopt = ref_getsockopt,
     .ready = ref_ready,
+    .configure = ref_configure,
+    .set_text = ref_set_text,
+    .get_text = ref_get_text,
+    .ioctl = ref_ioctl,
+    .send_fast = ref_send_fast,
+    .nonblock = ref_nonblock,
     .user = ref_user,
     .state = ref_state,
     .fd_state = ref_fd_state,

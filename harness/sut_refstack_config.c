@@ -31,7 +31,7 @@ static const struct field {
     TCP_FIELD(fastopen_pending, F_U32), TCP_FIELD(syn_cookies, F_BOOL),
     TCP_FIELD(uto, F_BOOL),           TCP_FIELD(congestion, F_CC),
     TCP_FIELD(black_holes, F_BOOL),   TCP_FIELD(pmtu_search, F_BOOL),
-    TCP_FIELD(doubt_too_big, F_BOOL),
+    TCP_FIELD(doubt_too_big, F_BOOL), TCP_FIELD(window_shift, F_U8),
     TCP_FIELD(rfc1337, F_BOOL),       HOST_FIELD(mtu, F_U16),
     HOST_FIELD(max_conns, F_U32),     HOST_FIELD(backlog, F_U32),
     HOST_FIELD(pages, F_U32),

@@ -94,6 +94,7 @@ struct rs_tcp_config {
     bool keepalive;            /* MUST-25: off */
     bool nagle;                /* SHLD-7 */
     bool window_scale;         /* RFC 7323 */
+    uint8_t window_shift;      /* the least shift count to offer, for a buffer that may grow */
     bool timestamps;           /* RFC 7323 */
     bool sack;                 /* RFC 2018 */
     bool rack;                 /* RFC 8985, where SACK is agreed; else RFC 6675 */

@@ -34,11 +34,12 @@ int rs_send(struct rs_host *h, int conn, const void *data, size_t len, unsigned 
     const uint32_t room = t->cfg->snd_buf > t->sendq.len ? t->cfg->snd_buf - t->sendq.len : 0;
     const uint32_t n = len < room ? (uint32_t)len : room;
     const uint32_t taken = chain_append(&h->pool, &t->sendq, data, n);
-    if (taken == 0)
-        return len == 0 ? 0 : RS_EAGAIN;
+    if (taken == 0 && len > 0)
+        return RS_EAGAIN;
+    /* A SEND of nothing pushes what was queued without. */
     if (!(flags & RS_MORE) || BUG(MORE_IGNORED))
         t->push_seq = sendq_end(t);
-    if ((flags & RS_URGENT) && !BUG(URGENT_UNMARKED))
+    if ((flags & RS_URGENT) && taken > 0 && !BUG(URGENT_UNMARKED))
         t->snd_up = sendq_end(t);
     tcb_ready(h, t);
     return (int)taken;
