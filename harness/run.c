@@ -281,8 +281,11 @@ static void run_event(struct run *r, const struct sc_event *ev)
 {
     r->ev = ev;
     if (ev->kind == SC_COMMENT || ev->kind == SC_OPTION || ev->kind == SC_TAGS ||
-        ev->kind == SC_CONFIG ||
-        (ev->kind == SC_SHELL && (ev->at.kind == SC_T_NONE || ev < r->script->event + r->first_act)))
+        ev->kind == SC_CONFIG)
+        return;
+    /* Those before the first act were configuration, one without a time is a clean-up. */
+    if (ev->kind == SC_SHELL &&
+        (ev->at.kind == SC_T_NONE || ev < r->script->event + r->first_act))
         return;
     const bool out = (ev->kind == SC_PACKET && ev->u.packet.direction == SC_OUT) ||
                      (ev->kind == SC_ICMP && ev->u.icmp.direction == SC_OUT);

@@ -2,8 +2,8 @@
  * with leave, and only where there is a kernel to run it on.
  *
  * A virtual stack has no shell.  A sysctl line is a setting of its own, in the preamble as in the
- * middle of a script; `defaults.sh` is what it sets on a kernel; `sockstat | grep -c STATE` asks for
- * a state; what restores a machine has nothing to restore here. */
+ * middle of a script; `defaults.sh` is what it sets on a kernel; `sockstat | grep -c STATE` asks
+ * for a state; what restores a machine has nothing to restore here. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

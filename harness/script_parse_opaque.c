@@ -24,12 +24,12 @@ bool opaque_here(struct lex *l)
 /* `{ mut tcp mss }` and the like: what a stack receives is then left to chance. */
 bool opaque_end_here(struct lex *l)
 {
-    static const char *const words[] = { "mut", "trun", "ins" };
+    static const char *const words[] = { "mut", "trun", "ins", "rep" };
     if (!lex_is(l, "{"))
         return false;
     struct lex inside = *l;
     inside.p++;
-    return word_among(&inside, words, 3);
+    return word_among(&inside, words, 4);
 }
 
 /* To the end of the line, or to a comment, which is no part of it. */

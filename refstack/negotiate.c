@@ -26,7 +26,9 @@ void options_offer(struct rs_host *h, struct tcb *t)
     t->wscale_on = t->cfg->window_scale;
     t->ts_on = t->cfg->timestamps;
     t->sack_on = t->cfg->sack;
-    t->rcv_wscale = !t->wscale_on ? 0 : t->cfg->window_shift < MAX_WSCALE ? t->cfg->window_shift : MAX_WSCALE;
+    t->rcv_wscale = !t->wscale_on ? 0 : t->cfg->window_shift;
+    if (t->rcv_wscale > MAX_WSCALE)
+        t->rcv_wscale = MAX_WSCALE;
     while (t->wscale_on && t->rcv_wscale < MAX_WSCALE && t->cfg->rcv_buf >> t->rcv_wscale > 65535)
         t->rcv_wscale++;
     t->ts_offset = ts_offset_choose(h, &t->local, &t->remote);
