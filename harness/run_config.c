@@ -66,7 +66,8 @@ static bool acts(const struct sc_event *ev)
 static void watched_host(struct run *r, const char *value)
 {
     if (r->ops != &sut_refstack || !value || strcmp(value, "input") != 0) {
-        run_end(r, VERDICT_UNSUPPORTED, "config: host=input is one of refstack's");
+        run_end(r, VERDICT_UNSUPPORTED, "config: there is no host=%s on %s; refstack has "
+                                        "host=input", value ? value : "", r->ops->name);
         return;
     }
     r->ops = &sut_watched;

@@ -96,7 +96,10 @@ static void put_script(struct bundle *b)
     FILE *out = open_file(b, "script.pkt");
     if (!out)
         return;
-    triage_script(out, b->f->target, b->f->input, b->f->len);
+    if (!strcmp(b->f->target, "fuzz_script")) /* the input is a script, or was meant to be one */
+        fwrite(b->f->input, 1, b->f->len, out);
+    else
+        triage_script(out, b->f->target, b->f->input, b->f->len);
     close_file(b, out, "script.pkt");
 }
 
@@ -208,6 +211,14 @@ static void put_facts(FILE *out, const struct bundle *b)
     fprintf(out, "Replay:\n\n    %s%s%s%s %s/input\n\n", b->program->bug ? "TCPRIG_BUG=" : "",
             b->program->bug ? b->program->bug : "", b->program->bug ? " " : "", b->program->path,
             b->dir);
+    if (!strncmp(f->sign.signature, "replay_same ", strlen("replay_same ")))
+        fputs("A script does not show it: the rule compares two runs, and a script is one.\n\n",
+              out);
+    else if (triage_has_events(f->target) && !triage_is_pair(f->target))
+        fprintf(out, "or, as a script%s:\n\n    %s%s%stcprig run --on refstack %s/script.pkt\n\n",
+                b->program->bug ? " (with the program of `make BUGS=1`)" : "",
+                b->program->bug ? "TCPRIG_BUG=" : "", b->program->bug ? b->program->bug : "",
+                b->program->bug ? " " : "", b->dir);
 }
 
 /* A block of text as Markdown code; four spaces hold anything. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/convert.h"
 #include "harness/decode.h"
 #include "harness/input.h"
 #include "harness/script_print.h"
@@ -95,23 +96,6 @@ void triage_text_free(struct triage_text *t)
     *t = (struct triage_text){ .n = 0 };
 }
 
-static void put_header(FILE *out, const char *target, const uint8_t *p, size_t len)
-{
-    static const char *const bits[] = { "timestamps", "sack", "window_scale", "no-nagle",
-                                        "no-delayed-ack", "keepalive", "user-timeout-30s",
-                                        "rfc1337" };
-    struct input_reader r;
-    input_open(&r, p, len);
-    if (!triage_is_pair(target))
-        fprintf(out, "// starts: %s\n", input_start_name((enum input_start)r.start));
-    fprintf(out, "// configured:");
-    for (size_t i = 0; i < 8; i++)
-        if (r.config >> i & 1)
-            fprintf(out, " %s", bits[i]);
-    fprintf(out, "%s\n// at the end: %s\n", r.config ? "" : " plain",
-            r.release ? "the user lets go (RELEASE) and time passes" : "ABORT");
-}
-
 static void put_octets(FILE *out, const uint8_t *p, size_t len)
 {
     static const enum rs_link links[] = { RS_LINK_ETHERNET, RS_LINK_IP };
@@ -127,20 +111,29 @@ static void put_octets(FILE *out, const uint8_t *p, size_t len)
                 i % 16 == 15 || i + 1 == len ? "\n" : "");
 }
 
-void triage_script(FILE *out, const char *target, const uint8_t *p, size_t len)
+/* Two hosts watched at once, and a connection of each: `tcprig run` has one stack.  The script's
+ * verdict is `unsupported`, for one that passed would tell a lie. */
+static void put_pair(FILE *out, const char *target, const uint8_t *p, size_t len)
 {
     struct triage_text t;
+    fputs("// No stack runs this: the input drives two hosts at once, each with every oracle.\n"
+          "// Replay the input; its events:\n//@ config host=pair\n", out);
+    triage_text_of(target, p, len, &t);
+    for (size_t i = 0; i < t.n; i++)
+        fprintf(out, "%s\n", t.line[i] ? t.line[i] : "");
+    triage_text_free(&t);
+}
+
+void triage_script(FILE *out, const char *target, const uint8_t *p, size_t len)
+{
     fprintf(out, "// input of %s, %zu octets\n", target, len);
     if (!triage_has_events(target)) {
+        fputs("// No stack runs this: the target reads octets, and these are no script.\n"
+              "//@ config host=none\n", out);
         put_octets(out, p, len);
-        return;
+    } else if (triage_is_pair(target)) {
+        put_pair(out, target, p, len);
+    } else {
+        convert_input(out, p, len);
     }
-    put_header(out, target, p, len);
-    triage_text_of(target, p, len, &t);
-    for (size_t i = 0; i < t.n; i++) {
-        if (i == t.n_start && i)
-            fputs("// the input's own events\n", out);
-        fprintf(out, "%s\n", t.line[i] ? t.line[i] : "");
-    }
-    triage_text_free(&t);
 }
