@@ -158,6 +158,18 @@
     X(IP_OPTIONS_COUNTED_TWICE, "IP options are not taken off the datagram's length", memory) \
     X(SOURCE_QUENCH_HEEDED, "Source Quench is taken for an error", semantic) \
     X(GROUP_ANSWERED, "a segment for a multicast address is answered", semantic) \
+    X(TCP_OFFSET_TRUSTED, "a data offset past the end of the segment is believed", memory) \
+    X(IP_LENGTH_TRUSTED, "an IPv4 length past the end of the frame is believed", memory) \
+    X(IP6_LENGTH_TRUSTED, "an IPv6 length past the end of the frame is believed", memory) \
+    X(EXTENSION_LENGTH_TRUSTED,   \
+      "an extension header's length past the end of the datagram is believed", memory) \
+    X(ARP_SHORT, "an ARP packet is read whole, however short it is", memory) \
+    X(ICMP_SHORT, "an ICMP header is read whole, however short the message is", memory) \
+    X(ICMP_QUOTE_TRUSTED, "an ICMP error is taken to quote a whole TCP header", memory) \
+    X(CHECKSUM_ODD_OVERREAD, "the checksum of an odd length takes in the octet behind", memory) \
+    X(FRAGMENT_BEYOND_END, "a fragment may end beyond the largest datagram", memory) \
+    X(RECEIVE_BEYOND_ROOM, "RECEIVE copies all there is, however small the user's buffer", memory) \
+    X(STALE_HANDLE, "a handle given back reaches the connection that came after", memory) \
     X(RECEIVE_QUEUE_SHORT, "the last octet of a page is copied from the page behind it", memory) \
     X(REASSEMBLY_UNBOUNDED, "blocks are added past the end of their page", memory) \
     X(ACCEPT_TWICE, "a connection accepted stays in the listener's queue", resource) \

@@ -284,7 +284,8 @@ static void deliver(struct rs_host *h, unsigned i)
 enum rs_reason frag_input(struct rs_host *h, const struct fragment *f)
 {
     /* RFC 791 has every piece but the last a multiple of eight octets; an empty one is no piece. */
-    if (f->len == 0 || f->off + f->len > UINT16_MAX || (f->more && f->len % 8 != 0))
+    if (f->len == 0 || (f->off + f->len > UINT16_MAX && !BUG(FRAGMENT_BEYOND_END)) ||
+        (f->more && f->len % 8 != 0))
         return RS_REASON_IP_FRAGMENT;
     const uint32_t end = f->off + (uint32_t)f->len;
     if (pages_wanted(h, end) > h->pool.n / POOL_SHARE && !BUG(FRAGMENT_FLOOD))

@@ -283,6 +283,22 @@ static void a_segment_in_pieces_reaches_tcp(void **state)
     quiet();
 }
 
+/* With pages enough for the largest datagram, so that it is not for want of them. */
+static void a_piece_that_ends_beyond_the_largest_datagram_is_refused(void **state)
+{
+    (void)state;
+    net_config(RS_LINK_IP);
+    net.cfg.pages = 1024;
+    net_start();
+    prepare(false);
+    feed_piece(false, 1, 0, (struct cut){ 0, 800, true });
+    const uint32_t held = net.host->pool.used;
+    feed_piece(false, 1, 0, (struct cut){ 65528, 16, false });
+    quiet();
+    assert_int_equal(count_of(RS_REASON_IP_FRAGMENT), 1);
+    assert_int_equal(net.host->pool.used, held);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +314,7 @@ int main(void)
         cmocka_unit_test(a_first_fragment_without_the_whole_chain_is_refused),
         cmocka_unit_test(an_atomic_fragment_stands_alone),
         cmocka_unit_test(a_segment_in_pieces_reaches_tcp),
+        cmocka_unit_test(a_piece_that_ends_beyond_the_largest_datagram_is_refused),
     };
     return cmocka_run_group_tests(tests, test_guard_up, net_down);
 }

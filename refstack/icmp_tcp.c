@@ -40,7 +40,8 @@ static bool read_ip6(struct rcur *c, struct quote *q)
 
 static enum rs_reason read_quote(const struct icmp_error *e, struct quote *q)
 {
-    struct rcur c = rcur_of(e->quoted, e->quoted_len);
+    const size_t whole = IP6_HEADER + TCP_HEADER;
+    struct rcur c = rcur_of(e->quoted, BUG(ICMP_QUOTE_TRUSTED) ? whole : e->quoted_len);
     struct rcur peek = c;
     const uint8_t version = rcur_u8(&peek) >> 4;
 

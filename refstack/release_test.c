@@ -160,6 +160,31 @@ static void time_wait_gives_way_to_a_newer_syn_and_to_no_older(void **unused)
     assert_true(rs_accept(p.host, l, p.now) >= 0);
 }
 
+/* Another connection may stand where the old one stood. */
+static void a_handle_given_back_reaches_nothing_any_more(void **unused)
+{
+    struct rs_status s;
+    uint8_t text[4];
+
+    (void)unused;
+    plain_up();
+    established();
+    const int old = p.conn;
+    assert_int_equal(rs_abort(p.host, old, p.now), 0);
+    get("R", 1, 0, 0);
+    p.port++;
+    established();
+    assert_int_not_equal(p.conn, old);
+    say("A", 1, 1, 4);
+    get("A", 1, 5, 0);
+    assert_int_equal(rs_receive(p.host, old, text, sizeof text, p.now), RS_ENOCONN);
+    assert_int_equal(rs_send(p.host, old, text, sizeof text, 0, p.now), RS_ENOCONN);
+    assert_int_equal(rs_status(p.host, old, &s), RS_ENOCONN);
+    assert_int_equal(rs_abort(p.host, old, p.now), RS_ENOCONN);
+    quiet();
+    assert_int_equal(user_receives(), 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +195,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_never_closes_is_given_up_once_the_user_has),
         cmocka_unit_test(a_reset_in_time_wait_counts_unless_rfc_1337_is_asked_for),
         cmocka_unit_test(time_wait_gives_way_to_a_newer_syn_and_to_no_older),
+        cmocka_unit_test(a_handle_given_back_reaches_nothing_any_more),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     peer_down();

@@ -20,7 +20,7 @@ struct tcb *tcb_any_of_handle(const struct rs_host *h, int conn)
     if (conn < 0 || index >= h->tcb_fresh)
         return NULL;
     struct tcb *t = &h->tcb[index];
-    return t->in_use && tcb_handle(t) == conn ? t : NULL;
+    return t->in_use && (tcb_handle(t) == conn || BUG(STALE_HANDLE)) ? t : NULL;
 }
 
 struct tcb *tcb_of_handle(const struct rs_host *h, int conn)

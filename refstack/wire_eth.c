@@ -1,4 +1,5 @@
 /* Ethernet II frames (RFC 894) and ARP for IPv4 over Ethernet (RFC 826). */
+#include "refstack/bugs.h"
 #include "refstack/cursor.h"
 #include "refstack/wire.h"
 
@@ -26,7 +27,7 @@ size_t eth_emit(const struct eth_hdr *h, uint8_t *buf, size_t cap)
  * of another kind rather than of a bad length. */
 enum wire_result arp_parse(struct arp_pkt *a, const uint8_t *p, size_t len)
 {
-    struct rcur c = rcur_of(p, len);
+    struct rcur c = rcur_of(p, BUG(ARP_SHORT) ? ARP_SIZE : len);
     const uint16_t hardware = rcur_u16(&c);
     const uint16_t protocol = rcur_u16(&c);
     const uint8_t mac_len = rcur_u8(&c);

@@ -1,4 +1,5 @@
 /* ICMP messages, RFC 792: every type has the same first eight octets. */
+#include "refstack/bugs.h"
 #include "refstack/cursor.h"
 #include "refstack/wire.h"
 
@@ -6,7 +7,7 @@ enum { ICMP_CSUM_AT = 2 };
 
 enum wire_result icmp_parse(struct icmp_msg *m, const uint8_t *p, size_t len)
 {
-    struct rcur c = rcur_of(p, len);
+    struct rcur c = rcur_of(p, BUG(ICMP_SHORT) && len < ICMP_HEADER ? ICMP_HEADER : len);
     m->type = rcur_u8(&c);
     m->code = rcur_u8(&c);
     m->csum = rcur_u16(&c);

@@ -39,12 +39,15 @@ enum wire_result ip4_parse(struct ip4_hdr *h, const uint8_t *p, size_t len)
     if (version != 4)
         return WIRE_BAD_VERSION;
     const size_t header = (size_t)h->ihl * 4;
-    if (header < IP4_HEADER || h->total_len < header || h->total_len > len)
+    if (header < IP4_HEADER || h->total_len < header ||
+        (h->total_len > len && !BUG(IP_LENGTH_TRUSTED)))
         return WIRE_BAD_LENGTH;
     memset(h->opt, 0, sizeof h->opt);
     rcur_copy(&c, h->opt, header - IP4_HEADER);
     h->payload_len = (uint16_t)(h->total_len - header);
     h->payload = rcur_take(&c, h->payload_len);
+    if (BUG(IP_LENGTH_TRUSTED))
+        h->payload = p + header;
     if (BUG(IP_OPTIONS_COUNTED_TWICE))
         h->payload_len = (uint16_t)(h->total_len - IP4_HEADER);
     return WIRE_OK;

@@ -1,4 +1,5 @@
 /* The IPv6 header and its extension headers, RFC 8200 sections 3 and 4. */
+#include "refstack/bugs.h"
 #include "refstack/cursor.h"
 #include "refstack/wire.h"
 
@@ -25,7 +26,7 @@ enum wire_result ip6_parse(struct ip6_hdr *h, const uint8_t *p, size_t len)
         return WIRE_TRUNCATED;
     if (first >> 28 != 6)
         return WIRE_BAD_VERSION;
-    h->payload = rcur_take(&c, h->payload_len);
+    h->payload = BUG(IP6_LENGTH_TRUSTED) ? c.p : rcur_take(&c, h->payload_len);
     return c.bad ? WIRE_BAD_LENGTH : WIRE_OK;
 }
 
@@ -49,7 +50,7 @@ enum wire_result ip6_ext_parse(struct ip6_ext *e, const uint8_t *p, size_t len)
     e->next = rcur_u8(&c);
     e->words = rcur_u8(&c);
     e->body_len = (uint16_t)(e->words * 8 + EXT_MIN - EXT_PREFIX);
-    e->body = rcur_take(&c, e->body_len);
+    e->body = BUG(EXTENSION_LENGTH_TRUSTED) ? c.p : rcur_take(&c, e->body_len);
     return c.bad ? WIRE_BAD_LENGTH : WIRE_OK;
 }
 

@@ -23,10 +23,10 @@ enum wire_result tcp_parse(struct tcp_seg *s, const uint8_t *p, size_t len)
     if (c.bad)
         return WIRE_TRUNCATED;
     const size_t header = (size_t)s->doff * 4;
-    if (header < TCP_HEADER || header > len)
+    if (header < TCP_HEADER || (header > len && !BUG(TCP_OFFSET_TRUSTED)))
         return WIRE_BAD_LENGTH;
     s->opt_len = (uint8_t)(header - TCP_HEADER);
-    s->opt = rcur_take(&c, s->opt_len);
+    s->opt = BUG(TCP_OFFSET_TRUSTED) ? p + TCP_HEADER : rcur_take(&c, s->opt_len);
     s->text_len = (uint32_t)rcur_left(&c);
     s->text = rcur_take(&c, s->text_len);
     return WIRE_OK;
