@@ -47,16 +47,17 @@ size_t ip_emit_header(const struct rs_host *h, const struct rs_addr *src, const 
     if (BUG(SOURCE_PER_SEGMENT))
         ip_source_for(h, dst, &from);
     if (dst->version == 4) {
-        const struct ip4_hdr ip = {
-            .ihl = 5,
-            .tos = tos,
-            .total_len = (uint16_t)(IP4_HEADER + len),
-            .frag = IP4_DF,
-            .ttl = ttl,
-            .proto = proto,
-            .src = from,
-            .dst = *dst,
-        };
+        struct ip4_hdr ip; /* its room for options is not touched, there being none */
+        ip.ihl = 5;
+        ip.tos = tos;
+        ip.total_len = (uint16_t)(IP4_HEADER + len);
+        ip.id = 0;
+        ip.frag = IP4_DF;
+        ip.ttl = ttl;
+        ip.proto = proto;
+        ip.csum = 0;
+        ip.src = from;
+        ip.dst = *dst;
         return ip4_emit_sum(&ip, buf, cap);
     }
     const struct ip6_hdr ip = {

@@ -81,12 +81,11 @@ size_t ip4_emit(const struct ip4_hdr *h, uint8_t *buf, size_t cap)
 
 size_t ip4_emit_sum(const struct ip4_hdr *h, uint8_t *buf, size_t cap)
 {
-    struct ip4_hdr zeroed = *h;
-    zeroed.csum = 0;
-    const size_t n = ip4_emit(&zeroed, buf, cap);
+    const size_t n = ip4_emit(h, buf, cap);
     if (n) {
-        struct wcur c = wcur_of(buf + IP4_CSUM_AT, 2);
-        wcur_u16(&c, csum_fold(csum_add(0, buf, n)));
+        struct wcur zero = wcur_of(buf + IP4_CSUM_AT, 2), sum = zero;
+        wcur_u16(&zero, 0);
+        wcur_u16(&sum, csum_fold(csum_add(0, buf, n)));
     }
     return n;
 }

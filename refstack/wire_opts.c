@@ -1,5 +1,8 @@
 /* What TCP itself needs of a segment's options, gathered in one walk. */
+#include <string.h>
+
 #include "refstack/bugs.h"
+#include "refstack/cursor.h"
 #include "refstack/wire.h"
 
 static void keep_sack(struct tcp_opts *to, const struct tcp_option *o)
@@ -65,6 +68,14 @@ static void keep(struct tcp_opts *to, const struct tcp_option *o)
     }
 }
 
+/* What nearly every segment of a connection with timestamps has, in the layout that RFC 7323
+ * appendix A recommends: NOP, NOP, timestamps. */
+static bool is_timestamps_alone(const uint8_t *opt, size_t len)
+{
+    static const uint8_t layout[4] = { OPT_NOP, OPT_NOP, OPT_TIMESTAMPS, 10 };
+    return len == sizeof layout + 8 && memcmp(opt, layout, sizeof layout) == 0;
+}
+
 /* Asked of every segment, whatever its flags (MUST-5); MUST-4.
  * A known kind of another length than its own is ignored like an unknown kind, as RFC 7413 section
  * 4.1.1 asks for cookies; only a length that breaks the walk is `bad`. */
@@ -74,6 +85,13 @@ void opts_read(struct tcp_opts *to, const uint8_t *opt, size_t len)
     struct tcp_option o;
     enum opt_result r;
     *to = (struct tcp_opts){ 0 };
+    if (is_timestamps_alone(opt, len)) {
+        struct rcur c = rcur_of(opt + 4, 8);
+        to->has_ts = true;
+        to->ts_val = rcur_u32(&c);
+        to->ts_ecr = rcur_u32(&c);
+        return;
+    }
     while ((r = opt_next(&w, &o)) == OPT_OK) {
         if (o.typed)
             keep(to, &o);
