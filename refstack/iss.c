@@ -12,11 +12,14 @@ enum { PORT_FIRST = 1024, PORT_COUNT = 65536 - PORT_FIRST };
 static uint64_t keyed(const struct rs_host *h, const struct rs_endpoint *local,
                       const struct rs_endpoint *remote, uint64_t use, uint64_t extra)
 {
-    uint64_t w[7] = { use, extra, (uint64_t)local->port << 16 | remote->port };
+    const bool six = local->addr.version == 6 || remote->addr.version == 6;
+    const size_t n = six ? 16 : 4; /* octets of an address */
+    uint64_t w[6] = { use << 32 | (uint32_t)local->port << 16 | remote->port, extra };
+    uint8_t *addresses = (uint8_t *)&w[2];
 
-    memcpy(&w[3], local->addr.octet, 16);
-    memcpy(&w[5], remote->addr.octet, 16);
-    return siphash(h->key, w, sizeof w);
+    memcpy(addresses, local->addr.octet, n);
+    memcpy(addresses + n, remote->addr.octet, n);
+    return siphash(h->key, w, 2 * sizeof w[0] + 2 * n);
 }
 
 /* ISN = M + F(...), M a clock of 4-microsecond ticks (MUST-8, SHLD-1, MUST-9). */
