@@ -44,14 +44,16 @@ static void check_flight(const struct rs_host *h, const struct tcb *t)
 
 static void check_send(const struct invariants *v, const struct rs_host *h, const struct tcb *t)
 {
+    const uint16_t mtu = ip_mtu(h, &t->local.addr);
+
     ORACLE(send_order, seq_le(t->snd_una, t->snd_nxt), "SND.UNA %u SND.NXT %u", t->snd_una,
            t->snd_nxt);
     ORACLE(send_queue, seq_le(t->snd_nxt, sendq_end(t) + 1),
            "SND.NXT is %d past the %u octets queued from %u", seq_diff(t->snd_nxt, sendq_end(t)),
            t->sendq.len, sendq_seq(t));
     ORACLE(send_buffer, t->sendq.len <= v->snd_buf, "%u octets of %u", t->sendq.len, v->snd_buf);
-    ORACLE(segment_size, t->smss >= 1 && t->smss <= h->cfg.mtu - IP4_HEADER - TCP_HEADER,
-           "SMSS %u, MTU %u", t->smss, h->cfg.mtu);
+    ORACLE(segment_size, t->smss >= 1 && t->smss <= mtu - IP4_HEADER - TCP_HEADER,
+           "SMSS %u, MTU %u", t->smss, mtu);
     if (!synchronized(t))
         return;
     ORACLE(segment_size, eff_snd_mss(h, t) >= 1 && eff_snd_mss(h, t) <= t->smss,

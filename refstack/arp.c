@@ -5,15 +5,16 @@
 
 static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
-static size_t arp_frame(const struct rs_host *h, uint16_t op, const uint8_t sender[4],
-                        const uint8_t *mac, const uint8_t target[4], uint8_t *buf, size_t cap)
+static size_t arp_frame(const struct rs_host *h, unsigned link, uint16_t op,
+                        const uint8_t sender[4], const uint8_t *mac, const uint8_t target[4],
+                        uint8_t *buf, size_t cap)
 {
     struct eth_hdr eth = { .type = ETH_TYPE_ARP };
     struct arp_pkt arp = { .op = op };
 
     memcpy(eth.dst, mac ? mac : broadcast, 6);
-    memcpy(eth.src, h->cfg.mac, 6);
-    memcpy(arp.sender_mac, h->cfg.mac, 6);
+    memcpy(eth.src, h->link[link].mac, 6);
+    memcpy(arp.sender_mac, h->link[link].mac, 6);
     memcpy(arp.sender_ip, sender, 4);
     if (mac)
         memcpy(arp.target_mac, mac, 6);
@@ -23,13 +24,13 @@ static size_t arp_frame(const struct rs_host *h, uint16_t op, const uint8_t send
     return m ? n + m : 0;
 }
 
-size_t arp_solicit(struct rs_host *h, const struct rs_addr *ip, const uint8_t *mac, uint8_t *buf,
-                   size_t cap)
+size_t arp_solicit(struct rs_host *h, unsigned link, const struct rs_addr *ip, const uint8_t *mac,
+                   uint8_t *buf, size_t cap)
 {
     struct rs_addr from;
 
-    return ip_source_for(h, ip, &from)
-               ? arp_frame(h, ARP_REQUEST, from.octet, mac, ip->octet, buf, cap)
+    return ip_source_on(h, link, ip, &from)
+               ? arp_frame(h, link, ARP_REQUEST, from.octet, mac, ip->octet, buf, cap)
                : 0;
 }
 
@@ -50,15 +51,15 @@ enum rs_reason arp_input(struct rs_host *h, const uint8_t *p, size_t len)
     const bool for_us = addr_find(h, &target) != NULL;
     if (!ip_is_unicast(h, &sender) || ip_is_local(h, &sender))
         return RS_REASON_ARP_BAD;
-    struct neighbour *e = neigh_find(h, &sender);
+    struct neighbour *e = neigh_find(h, h->in_link, &sender);
     if (!e && for_us)
-        e = neigh_new(h, &sender);
+        e = neigh_new(h, h->in_link, &sender);
     if (e)
         neigh_learn(h, e, arp.sender_mac, for_us && arp.op == ARP_REPLY);
     if (for_us && arp.op == ARP_REQUEST) {
-        const size_t n = arp_frame(h, ARP_REPLY, arp.target_ip, arp.sender_mac, arp.sender_ip,
-                                   reply, sizeof reply);
-        outq_put(h, OUTQ_STRANGERS, &whole_frame, reply, n, reply, 0);
+        const size_t n = arp_frame(h, h->in_link, ARP_REPLY, arp.target_ip, arp.sender_mac,
+                                   arp.sender_ip, reply, sizeof reply);
+        outq_put(h, OUTQ_STRANGERS, h->in_link, &whole_frame, reply, n, reply, 0);
     }
     return for_us ? RS_REASON_ACCEPTED : RS_REASON_LINK_NOT_OURS;
 }

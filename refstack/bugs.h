@@ -188,6 +188,7 @@
     X(FRAGMENT_LATE, "Time Exceeded is sent without the first fragment", semantic) \
     X(EXTENSION_CHAIN, "IPv6 extension headers are followed without limit", resource) \
     X(EXTENSION_OPTION, "an unknown IPv6 option is skipped whatever its type asks", semantic) \
+    X(WEAK_HOST, "a link brings datagrams for the addresses of another link", semantic) \
     X(OWN_SOURCE, "the wire may bring datagrams from our own addresses", semantic) \
     X(ND_FAR, "Neighbour Discovery from beyond a router is believed", semantic) \
     X(ND_OVERRIDES, "an advertisement moves an entry that it is not to override", semantic) \

@@ -81,7 +81,7 @@ static bool config_usable(const struct rs_config *c)
     return c->max_conns > 0 && c->max_conns <= 1u << 20 && power_of_two(c->demux_buckets) &&
            c->pages > 0 && power_of_two(c->page_octets) && c->page_octets >= 256 &&
            c->page_octets <= 1u << 20 && (uint64_t)c->pages * c->page_octets <= 1u << 31 &&
-           c->mtu >= 576 && addr_config_usable(c) && t->snd_buf > 0 &&
+           addr_config_usable(c) && t->snd_buf > 0 &&
            t->rcv_buf > 0 && t->snd_buf <= 1u << 30 && t->rcv_buf <= 1u << 30 && t->rto_min > 0;
 }
 
@@ -200,13 +200,26 @@ struct wheel_node *host_wheel_node(void *host, uint32_t index)
     return &h->tcb[index].wheel;
 }
 
-void rs_input(struct rs_host *h, const uint8_t *frame, size_t len, rs_time now)
+void rs_input_on(struct rs_host *h, unsigned link, const uint8_t *frame, size_t len, rs_time now)
 {
     h->now = now;
-    if (h->cfg.link == RS_LINK_IP)
-        ip_input(h, frame, len, IP_FROM_WIRE);
-    else
+    h->in_link = link;
+    if (link >= h->n_links || !h->link[link].on)
+        judged(h, NULL, NULL, RS_REASON_LINK_NOT_OURS);
+    else if (h->link[link].ethernet)
         link_input(h, frame, len);
+    else
+        ip_input(h, frame, len, IP_FROM_WIRE);
+}
+
+void rs_input(struct rs_host *h, const uint8_t *frame, size_t len, rs_time now)
+{
+    rs_input_on(h, 0, frame, len, now);
+}
+
+unsigned rs_output_link(const struct rs_host *h)
+{
+    return h->out_link;
 }
 
 /* Timers come first, since they decide what there is to send; then what stands outside connections,

@@ -11,7 +11,8 @@ enum { NEIGHBOURS = 8, FRAG_QUEUES = 4, ICMP_BUCKETS = 8 };
 /* Replies to strangers have a few places; the rest is for what connections have to say that are
  * gone by then, so that no flood of strangers keeps a RST from its peer. */
 enum { OUTQ_ENTRIES = 32, OUTQ_STRANGERS = 8 };
-enum { OWN_ADDRS = 3 + RS_MORE_ADDRS }; /* addr, addr6, link-local, more */
+enum { LINKS = 1 + RS_MORE_LINKS };
+enum { OWN_ADDRS = 3 * LINKS + RS_MORE_ADDRS }; /* addr, addr6, link-local of each, more */
 
 /* RFC 4862 section 5.4: a tentative address serves nobody until nobody else has claimed it. */
 enum own_state { OWN_VALID, OWN_TENTATIVE, OWN_DUPLICATE };
@@ -19,9 +20,19 @@ enum own_state { OWN_VALID, OWN_TENTATIVE, OWN_DUPLICATE };
 struct own_addr {
     struct rs_addr addr;
     uint8_t prefix_len;
+    uint8_t link;
     enum own_state state : 8;
     bool probed;
     rs_time deadline; /* of a tentative one: the next step */
+};
+
+/* What is fixed of a link. */
+struct link {
+    bool on;
+    bool ethernet;
+    uint8_t mac[6];
+    uint16_t mtu;
+    struct rs_addr gateway, gateway6;
 };
 
 /* RFC 4861 section 7.3.2; ARP's entries go through the same states (RFC 1122 section 2.3.2.1). */
@@ -38,6 +49,7 @@ enum neigh_state {
 struct neighbour {
     struct rs_addr ip;
     uint8_t mac[6];
+    uint8_t link;
     uint8_t tries;
     enum neigh_state state : 8;
     rs_time deadline; /* the next solicitation; while REACHABLE, until when it is believed */
@@ -49,6 +61,7 @@ struct neighbour {
 struct outq_entry {
     struct chain chain;
     struct rs_addr dst; /* version 0: a whole frame */
+    unsigned link;
 };
 
 struct outq {
@@ -81,6 +94,10 @@ struct rs_host {
     uint64_t reasons[RS_N_REASONS];
     struct pool pool;
     struct outq outq;
+    struct link link[LINKS];
+    unsigned n_links; /* up to the last that is on */
+    unsigned in_link;  /* that the frame being taken in came by, */
+    unsigned out_link; /* and that the last one out went by */
     struct own_addr own[OWN_ADDRS];
     unsigned n_own;
     struct neighbour neigh[NEIGHBOURS];
@@ -118,7 +135,12 @@ struct wheel_node *host_wheel_node(void *host, uint32_t index);
 /* ---- addresses and routes (route.c) ---- */
 void addr_init(struct rs_host *);
 bool addr_config_usable(const struct rs_config *);
+/* An address of the link that the frame being taken in came by. */
 struct own_addr *addr_find(struct rs_host *, const struct rs_addr *);
+bool ip_is_here(const struct rs_host *, const struct rs_addr *);
+/* The link that an address of ours belongs to; the first for what is not. */
+unsigned ip_link(const struct rs_host *, const struct rs_addr *own);
+uint16_t ip_mtu(const struct rs_host *, const struct rs_addr *own);
 bool ip_is_loopback(const struct rs_addr *);
 bool ip_is_multicast(const struct rs_addr *);
 bool ip_is_unspecified(const struct rs_addr *);
@@ -130,7 +152,10 @@ bool ip_is_joined(const struct rs_host *, const struct rs_addr *); /* a multicas
 bool ip_is_host(const struct rs_host *, const struct rs_addr *);
 /* The address of ours to reach dst from (RFC 6724 section 5); false when there is none. */
 bool ip_source_for(const struct rs_host *, const struct rs_addr *dst, struct rs_addr *src);
-struct rs_addr ip_next_hop(const struct rs_host *, const struct rs_addr *dst);
+/* The same, of one link. */
+bool ip_source_on(const struct rs_host *, unsigned link, const struct rs_addr *dst,
+                  struct rs_addr *src);
+struct rs_addr ip_next_hop(const struct rs_host *, unsigned link, const struct rs_addr *dst);
 struct rs_addr ip6_solicited_node(const struct rs_addr *);
 
 /* ---- IP (ip.c, ip4.c, ip6.c) ---- */
@@ -157,8 +182,8 @@ size_t ip_emit_header(const struct rs_host *, const struct rs_addr *src, const s
                       uint8_t proto, uint8_t tos, uint8_t ttl, size_t len, uint8_t *buf,
                       size_t cap);
 /* Queues a datagram of a header and a body; dropped when there is no room. */
-void ip_queue(struct rs_host *, const struct rs_addr *dst, const uint8_t *head, size_t head_len,
-              const uint8_t *body, size_t body_len);
+void ip_queue(struct rs_host *, const struct rs_addr *src, const struct rs_addr *dst,
+              const uint8_t *head, size_t head_len, const uint8_t *body, size_t body_len);
 
 /* ---- reassembly (frag.c) ---- */
 struct fragment {
@@ -184,39 +209,40 @@ bool frag_holds(const struct rs_host *, unsigned i, struct chain *head, struct c
 /* ---- link (link.c) ---- */
 void link_input(struct rs_host *, const uint8_t *frame, size_t len);
 /* Octets that the link puts before a datagram. */
-size_t link_header_len(const struct rs_host *);
+size_t link_header_len(const struct rs_host *, unsigned link);
 /* Puts the link header before the datagram of len octets at buf + link_header_len; returns the
  * frame's length, or 0 when the neighbour is not known and the datagram waits, or when it is for
  * this host itself and goes no further. */
-size_t link_finish(struct rs_host *, const struct rs_addr *dst, uint8_t *buf, size_t len);
+size_t link_finish(struct rs_host *, unsigned link, const struct rs_addr *dst, uint8_t *buf,
+                   size_t len);
 /* The next frame that is not a connection's: ARP, ND, replies, what waited for them. */
 size_t link_output(struct rs_host *, uint8_t *buf, size_t cap);
 bool link_pending(const struct rs_host *);
 rs_time link_deadline(const struct rs_host *);
 /* Dropped when the queue holds `most` already. */
-void outq_put(struct rs_host *, unsigned most, const struct rs_addr *dst, const uint8_t *head,
-              size_t head_len, const uint8_t *body, size_t body_len);
+void outq_put(struct rs_host *, unsigned most, unsigned link, const struct rs_addr *dst,
+              const uint8_t *head, size_t head_len, const uint8_t *body, size_t body_len);
 
 /* ---- neighbours (neigh.c) ---- */
-struct neighbour *neigh_find(struct rs_host *, const struct rs_addr *);
-struct neighbour *neigh_new(struct rs_host *, const struct rs_addr *);
+struct neighbour *neigh_find(struct rs_host *, unsigned link, const struct rs_addr *);
+struct neighbour *neigh_new(struct rs_host *, unsigned link, const struct rs_addr *);
 /* The neighbour has this address; confirmed: it answered us, so that the way there works. */
 void neigh_learn(struct rs_host *, struct neighbour *, const uint8_t mac[6], bool confirmed);
 /* The neighbour's address, or NULL and the datagram waits in place of any older one. */
-const uint8_t *neigh_resolve(struct rs_host *, const struct rs_addr *hop, const uint8_t *datagram,
-                             size_t len);
+const uint8_t *neigh_resolve(struct rs_host *, unsigned link, const struct rs_addr *hop,
+                             const uint8_t *datagram, size_t len);
 size_t neigh_output(struct rs_host *, uint8_t *buf, size_t cap); /* the next solicitation due */
 rs_time neigh_deadline(const struct rs_host *);
 
 /* ---- ARP (arp.c), Neighbour Discovery (nd.c) ---- */
 enum rs_reason arp_input(struct rs_host *, const uint8_t *p, size_t len);
 /* A request, to mac or to all. */
-size_t arp_solicit(struct rs_host *, const struct rs_addr *, const uint8_t *mac, uint8_t *buf,
-                   size_t cap);
+size_t arp_solicit(struct rs_host *, unsigned link, const struct rs_addr *, const uint8_t *mac,
+                   uint8_t *buf, size_t cap);
 enum rs_reason nd_input(struct rs_host *, const struct datagram *, const struct icmp_msg *);
 /* A solicitation, to mac or to the solicited-node group. */
-size_t nd_solicit(struct rs_host *, const struct rs_addr *, const uint8_t *mac, uint8_t *buf,
-                  size_t cap);
+size_t nd_solicit(struct rs_host *, unsigned link, const struct rs_addr *, const uint8_t *mac,
+                  uint8_t *buf, size_t cap);
 size_t dad_output(struct rs_host *, uint8_t *buf, size_t cap);
 rs_time dad_deadline(const struct rs_host *);
 

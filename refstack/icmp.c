@@ -18,7 +18,7 @@ static void echo_reply(struct rs_host *h, const struct datagram *ip, const struc
     const uint32_t sum = csum_add(0, head + n, ICMP_HEADER);
     reply.csum = csum_fold(csum_add(sum, echo->body, echo->body_len));
     icmp_emit(&reply, head + n, ICMP_HEADER);
-    ip_queue(h, &ip->src, head, n + ICMP_HEADER, echo->body, echo->body_len);
+    ip_queue(h, &ip->dst, &ip->src, head, n + ICMP_HEADER, echo->body, echo->body_len);
 }
 
 /* Which errors are hard: MUST-56, SHLD-26. */

@@ -10,7 +10,7 @@ static void echo_reply(struct rs_host *h, const struct datagram *ip, const struc
     struct icmp_msg reply = *echo;
     struct rs_addr from = ip->dst;
 
-    if (ip_is_multicast(&ip->dst) && !ip_source_for(h, &ip->src, &from))
+    if (ip_is_multicast(&ip->dst) && !ip_source_on(h, h->in_link, &ip->src, &from))
         return;
     const uint32_t len = (uint32_t)(ICMP_HEADER + echo->body_len);
     const size_t n = ip_emit_header(h, &from, &ip->src, IP_PROTO_ICMP6, ip->tos, h->cfg.tcp.ttl,
@@ -25,7 +25,7 @@ static void echo_reply(struct rs_host *h, const struct datagram *ip, const struc
     reply.csum =
         csum_fold(csum_add(csum_add(sum, head + n, ICMP_HEADER), echo->body, echo->body_len));
     icmp_emit(&reply, head + n, ICMP_HEADER);
-    ip_queue(h, &ip->src, head, n + ICMP_HEADER, echo->body, echo->body_len);
+    ip_queue(h, &from, &ip->src, head, n + ICMP_HEADER, echo->body, echo->body_len);
 }
 
 static void take_error(struct rs_host *h, const struct icmp_msg *m)

@@ -76,7 +76,7 @@ static void send4(struct rs_host *h, const struct rs_addr *src, const struct dat
                                     ICMP_HEADER + m->body_len, buf, sizeof buf);
     const size_t k = n ? icmp_emit_sum(m, buf + n, sizeof buf - n) : 0;
     if (k)
-        ip_queue(h, &d->src, buf, n + k, buf, 0);
+        ip_queue(h, src, &d->src, buf, n + k, buf, 0);
 }
 
 /* As much of it as fits the least MTU (RFC 4443 section 2.4 (c)). */
@@ -91,7 +91,7 @@ static void send6(struct rs_host *h, const struct rs_addr *src, const struct dat
                                     ICMP_HEADER + m->body_len, buf, sizeof buf);
     const size_t k = n ? icmp6_emit_sum(m, src, &d->src, buf + n, sizeof buf - n) : 0;
     if (k)
-        ip_queue(h, &d->src, buf, n + k, buf, 0);
+        ip_queue(h, src, &d->src, buf, n + k, buf, 0);
 }
 
 void icmp_send_error(struct rs_host *h, const struct datagram *d, uint8_t type, uint8_t code,
@@ -102,7 +102,7 @@ void icmp_send_error(struct rs_host *h, const struct datagram *d, uint8_t type, 
 
     if (!may_send(h, d, type, code) || !take_token(h, &d->src))
         return;
-    if (!ip_is_local(h, &d->dst) && !ip_source_for(h, &d->src, &src))
+    if (!ip_is_local(h, &d->dst) && !ip_source_on(h, h->in_link, &d->src, &src))
         return;
     if (d->src.version == 4)
         send4(h, &src, d, &m);

@@ -21,7 +21,7 @@ enum rs_reason ip_judge_addresses(const struct rs_host *h, const struct rs_addr 
 
     if (from == IP_FROM_SELF)
         return RS_REASON_ACCEPTED;
-    if (ip_is_loopback(dst) || !(ip_is_local(h, dst) || ip_is_joined(h, dst)))
+    if (ip_is_loopback(dst) || !(ip_is_here(h, dst) || ip_is_joined(h, dst)))
         return RS_REASON_IP_NOT_OURS;
     if (!nobody && (!ip_is_unicast(h, src) || (ip_is_local(h, src) && !BUG(OWN_SOURCE))))
         return RS_REASON_IP_BAD_ADDRESS;
@@ -40,7 +40,8 @@ size_t ip_emit_header(const struct rs_host *h, const struct rs_addr *src, const 
                       uint8_t proto, uint8_t tos, uint8_t ttl, size_t len, uint8_t *buf,
                       size_t cap)
 {
-    const size_t most = h->cfg.offload ? UINT16_MAX : h->cfg.mtu; /* the link cuts what is larger */
+    /* With its help the link cuts what is larger. */
+    const size_t most = h->cfg.offload ? UINT16_MAX : ip_mtu(h, src);
     struct rs_addr from = *src;
     if (ip_header_len(dst) + len > most)
         return 0;
@@ -71,8 +72,8 @@ size_t ip_emit_header(const struct rs_host *h, const struct rs_addr *src, const 
     return ip6_emit(&ip, buf, cap);
 }
 
-void ip_queue(struct rs_host *h, const struct rs_addr *dst, const uint8_t *head, size_t head_len,
-              const uint8_t *body, size_t body_len)
+void ip_queue(struct rs_host *h, const struct rs_addr *src, const struct rs_addr *dst,
+              const uint8_t *head, size_t head_len, const uint8_t *body, size_t body_len)
 {
-    outq_put(h, OUTQ_STRANGERS, dst, head, head_len, body, body_len);
+    outq_put(h, OUTQ_STRANGERS, ip_link(h, src), dst, head, head_len, body, body_len);
 }

@@ -13,13 +13,13 @@ static size_t vnet_len(const struct rs_host *h)
     return h->cfg.offload ? VNET_HEADER : 0;
 }
 
-size_t link_header_len(const struct rs_host *h)
+size_t link_header_len(const struct rs_host *h, unsigned link)
 {
-    return h->cfg.link == RS_LINK_ETHERNET ? vnet_len(h) + ETH_HEADER : 0;
+    return h->link[link].ethernet ? vnet_len(h) + ETH_HEADER : 0;
 }
 
-void outq_put(struct rs_host *h, unsigned most, const struct rs_addr *dst, const uint8_t *head,
-              size_t head_len, const uint8_t *body, size_t body_len)
+void outq_put(struct rs_host *h, unsigned most, unsigned link, const struct rs_addr *dst,
+              const uint8_t *head, size_t head_len, const uint8_t *body, size_t body_len)
 {
     struct outq *q = &h->outq;
 
@@ -28,6 +28,7 @@ void outq_put(struct rs_host *h, unsigned most, const struct rs_addr *dst, const
     struct outq_entry *e = &q->entry[(q->head + q->n) % OUTQ_ENTRIES];
     e->chain = CHAIN_EMPTY;
     e->dst = *dst;
+    e->link = link;
     if (chain_append(&h->pool, &e->chain, head, (uint32_t)head_len) < head_len ||
         chain_append(&h->pool, &e->chain, body, (uint32_t)body_len) < body_len) {
         chain_free(&h->pool, &e->chain);
@@ -44,7 +45,7 @@ static void ethernet_input(struct rs_host *h, const uint8_t *frame, size_t len)
         judged(h, NULL, NULL, RS_REASON_LINK_TRUNCATED);
         return;
     }
-    const bool to_us = memcmp(eth.dst, h->cfg.mac, 6) == 0;
+    const bool to_us = memcmp(eth.dst, h->link[h->in_link].mac, 6) == 0;
     const bool to_all = (eth.dst[0] & 1) != 0;
     const uint8_t *p = frame + ETH_HEADER;
     const size_t n = len - ETH_HEADER;
@@ -80,24 +81,27 @@ static void group_mac(const struct rs_addr *group, uint8_t mac[6])
     memcpy(mac + 2, group->octet + 12, 4);
 }
 
-size_t link_finish(struct rs_host *h, const struct rs_addr *dst, uint8_t *buf, size_t len)
+size_t link_finish(struct rs_host *h, unsigned link, const struct rs_addr *dst, uint8_t *buf,
+                   size_t len)
 {
+    const size_t head = link_header_len(h, link);
+
+    h->out_link = link;
     if (ip_is_local(h, dst)) {
-        outq_put(h, OUTQ_STRANGERS, dst, buf + link_header_len(h), len, buf, 0);
+        outq_put(h, OUTQ_STRANGERS, link, dst, buf + head, len, buf, 0);
         return 0;
     }
-    if (h->cfg.link == RS_LINK_IP)
+    if (!h->link[link].ethernet)
         return len;
     struct eth_hdr eth = { .type = dst->version == 4 ? ETH_TYPE_IP4 : ETH_TYPE_IP6 };
-    memcpy(eth.src, h->cfg.mac, 6);
+    memcpy(eth.src, h->link[link].mac, 6);
     if (dst->version == 6 && ip_is_multicast(dst)) {
         group_mac(dst, eth.dst);
     } else {
-        const struct rs_addr hop = ip_next_hop(h, dst);
+        const struct rs_addr hop = ip_next_hop(h, link, dst);
         /* What counts on the link's help cannot wait: it would have to go without. */
         const bool helped = h->cfg.offload && (buf[0] & VNET_NEEDS_CSUM);
-        const uint8_t *mac =
-            neigh_resolve(h, &hop, buf + link_header_len(h), helped ? 0 : len);
+        const uint8_t *mac = neigh_resolve(h, link, &hop, buf + head, helped ? 0 : len);
         if (!mac)
             return 0;
         memcpy(eth.dst, mac, 6);
@@ -106,11 +110,11 @@ size_t link_finish(struct rs_host *h, const struct rs_addr *dst, uint8_t *buf, s
 }
 
 /* One entry out of the queue and into the buffer; its octets, link header not counted. */
-static size_t take(struct rs_host *h, struct rs_addr *dst, uint8_t *buf, size_t cap)
+static size_t take(struct rs_host *h, struct rs_addr *dst, unsigned *link, uint8_t *buf, size_t cap)
 {
     struct outq *q = &h->outq;
     struct outq_entry e = q->entry[q->head];
-    const size_t skip = e.dst.version ? link_header_len(h) : vnet_len(h);
+    const size_t skip = e.dst.version ? link_header_len(h, e.link) : vnet_len(h);
     const bool fits = skip + e.chain.len <= cap;
     const size_t n = fits ? e.chain.len : 0;
 
@@ -121,6 +125,7 @@ static size_t take(struct rs_host *h, struct rs_addr *dst, uint8_t *buf, size_t 
     chain_free(&h->pool, &e.chain);
     memset(buf, 0, fits ? vnet_len(h) : 0);
     *dst = e.dst;
+    *link = e.link;
     return n;
 }
 
@@ -128,23 +133,25 @@ size_t link_output(struct rs_host *h, uint8_t *buf, size_t cap)
 {
     while (h->outq.n > 0 && h->looped < LOOPS_MAX) {
         struct rs_addr dst;
-        size_t n = take(h, &dst, buf, cap);
+        unsigned link;
+        size_t n = take(h, &dst, &link, buf, cap);
         if (n && dst.version && ip_is_local(h, &dst)) {
             h->looped++;
-            ip_input(h, buf + link_header_len(h), n, IP_FROM_SELF);
+            ip_input(h, buf + link_header_len(h, link), n, IP_FROM_SELF);
             continue;
         }
         if (n && dst.version)
-            n = link_finish(h, &dst, buf, n);
+            n = link_finish(h, link, &dst, buf, n);
         else if (n)
             n += vnet_len(h);
+        h->out_link = link;
         if (n)
             return n;
     }
-    if ((h->cfg.link != RS_LINK_ETHERNET && !h->cfg.dad) || cap < vnet_len(h))
+    if (cap < vnet_len(h))
         return 0;
     const size_t vnet = vnet_len(h);
-    size_t n = dad_output(h, buf + vnet, cap - vnet);
+    size_t n = h->cfg.dad ? dad_output(h, buf + vnet, cap - vnet) : 0;
     if (!n)
         n = neigh_output(h, buf + vnet, cap - vnet);
     memset(buf, 0, vnet);
@@ -154,7 +161,7 @@ size_t link_output(struct rs_host *h, uint8_t *buf, size_t cap)
 rs_time link_deadline(const struct rs_host *h)
 {
     const rs_time dad = h->cfg.dad ? dad_deadline(h) : RS_NEVER;
-    const rs_time neigh = h->cfg.link == RS_LINK_ETHERNET ? neigh_deadline(h) : RS_NEVER;
+    const rs_time neigh = neigh_deadline(h);
 
     return dad < neigh ? dad : neigh;
 }

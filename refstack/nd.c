@@ -12,6 +12,7 @@ static const struct rs_addr nobody = { .version = 6 };
 /* ---- Sending ---------------------------------------------------------------------------- */
 
 struct nd_out {
+    unsigned link;
     uint8_t type;
     uint32_t flags;
     uint8_t mac_option; /* 0: none */
@@ -25,7 +26,7 @@ static size_t emit(const struct rs_host *h, const struct nd_out *o, uint8_t *buf
     uint8_t body[ND_MSG - ICMP_HEADER + MAC_OPTION];
     struct wcur w = wcur_of(opt, sizeof opt);
     const struct nd_opt mac = {
-        .type = o->mac_option, .words = MAC_WORDS, .body = h->cfg.mac, .body_len = MAC
+        .type = o->mac_option, .words = MAC_WORDS, .body = h->link[o->link].mac, .body_len = MAC
     };
     const struct nd_msg n = {
         .target = o->target, .opt = opt, .opt_len = o->mac_option ? MAC_OPTION : 0
@@ -41,10 +42,11 @@ static size_t emit(const struct rs_host *h, const struct nd_out *o, uint8_t *buf
 }
 
 /* Section 7.2.2: the sender's own address goes along when it has one. */
-static size_t solicit(const struct rs_host *h, const struct rs_addr *src,
+static size_t solicit(const struct rs_host *h, unsigned link, const struct rs_addr *src,
                       const struct rs_addr *target, const uint8_t *mac, uint8_t *buf, size_t cap)
 {
     const struct nd_out o = {
+        .link = link,
         .type = ND_SOLICIT,
         .mac_option = ip_is_unspecified(src) ? 0 : ND_OPT_SOURCE_MAC,
         .src = *src,
@@ -55,7 +57,7 @@ static size_t solicit(const struct rs_host *h, const struct rs_addr *src,
 
     if (cap < ETH_HEADER)
         return 0;
-    memcpy(eth.src, h->cfg.mac, MAC);
+    memcpy(eth.src, h->link[link].mac, MAC);
     if (mac)
         memcpy(eth.dst, mac, MAC);
     else
@@ -64,12 +66,12 @@ static size_t solicit(const struct rs_host *h, const struct rs_addr *src,
     return n ? eth_emit(&eth, buf, cap) + n : 0;
 }
 
-size_t nd_solicit(struct rs_host *h, const struct rs_addr *ip, const uint8_t *mac, uint8_t *buf,
-                  size_t cap)
+size_t nd_solicit(struct rs_host *h, unsigned link, const struct rs_addr *ip, const uint8_t *mac,
+                  uint8_t *buf, size_t cap)
 {
     struct rs_addr src;
 
-    return ip_source_for(h, ip, &src) ? solicit(h, &src, ip, mac, buf, cap) : 0;
+    return ip_source_on(h, link, ip, &src) ? solicit(h, link, &src, ip, mac, buf, cap) : 0;
 }
 
 /* Section 7.2.4: to all nodes when the asker has no address. */
@@ -78,6 +80,7 @@ static void advertise(struct rs_host *h, const struct rs_addr *to, const struct 
     static const struct rs_addr all_nodes = { .version = 6, .octet = { 0xff, 2, [15] = 1 } };
     const bool asked_by_one = !ip_is_unspecified(to);
     const struct nd_out o = {
+        .link = h->in_link,
         .type = ND_ADVERT,
         .flags = ND_OVERRIDE | (asked_by_one ? ND_SOLICITED : 0),
         .mac_option = ND_OPT_TARGET_MAC,
@@ -89,7 +92,7 @@ static void advertise(struct rs_host *h, const struct rs_addr *to, const struct 
     const size_t n = emit(h, &o, buf, sizeof buf);
 
     if (n)
-        ip_queue(h, &o.dst, buf, n, buf, 0);
+        ip_queue(h, &o.src, &o.dst, buf, n, buf, 0);
 }
 
 /* ---- Receiving -------------------------------------------------------------------------- */
@@ -137,8 +140,8 @@ static enum rs_reason take_solicitation(struct rs_host *h, const struct datagram
         return RS_REASON_ACCEPTED;
     }
     if (mac) {
-        struct neighbour *e = neigh_find(h, &d->src);
-        neigh_learn(h, e ? e : neigh_new(h, &d->src), mac, false);
+        struct neighbour *e = neigh_find(h, h->in_link, &d->src);
+        neigh_learn(h, e ? e : neigh_new(h, h->in_link, &d->src), mac, false);
     }
     advertise(h, &d->src, &n->target);
     return RS_REASON_ACCEPTED;
@@ -170,7 +173,7 @@ static enum rs_reason take_advertisement(struct rs_host *h, const struct datagra
                                          const struct nd_msg *n)
 {
     struct own_addr *own = addr_find(h, &n->target);
-    struct neighbour *e = neigh_find(h, &n->target);
+    struct neighbour *e = neigh_find(h, h->in_link, &n->target);
     const uint8_t *mac;
 
     if (!read_mac(n, ND_OPT_TARGET_MAC, &mac) || ip_is_unspecified(&d->src))
@@ -189,7 +192,7 @@ enum rs_reason nd_input(struct rs_host *h, const struct datagram *d, const struc
 {
     struct nd_msg n;
 
-    if (h->cfg.link != RS_LINK_ETHERNET)
+    if (!h->link[h->in_link].ethernet)
         return RS_REASON_ICMP_IGNORED;
     if ((d->ttl != ND_HOPS && !BUG(ND_FAR)) || m->code != 0 || nd_parse(&n, m) != WIRE_OK ||
         ip_is_multicast(&n.target))
@@ -205,13 +208,14 @@ size_t dad_output(struct rs_host *h, uint8_t *buf, size_t cap)
         struct own_addr *o = &h->own[i];
         if (o->state != OWN_TENTATIVE || o->deadline > h->now)
             continue;
-        if (o->probed || h->cfg.link != RS_LINK_ETHERNET) {
+        if (o->probed || !h->link[o->link].ethernet) {
             o->state = OWN_VALID;
             continue;
         }
         o->probed = true;
         o->deadline = h->now + dad_wait;
-        return solicit(h, &nobody, &o->addr, NULL, buf, cap);
+        h->out_link = o->link;
+        return solicit(h, o->link, &nobody, &o->addr, NULL, buf, cap);
     }
     return 0;
 }

@@ -13,12 +13,13 @@ uint16_t default_smss(const struct rs_addr *remote)
     return remote->version == 6 ? DEFAULT_SMSS_IP6 : DEFAULT_SMSS_IP4;
 }
 
-/* MUST-67: what this host can receive, from the link's MTU less fixed headers (RFC 6691).  The link
- * has one MTU, so that it is the smallest there is (SHLD-6). */
+/* MUST-67: what this host can receive, from the link's MTU less fixed headers (RFC 6691).  A
+ * connection keeps to the link of its local address, whose MTU is the smallest that counts
+ * (SHLD-6). */
 void options_offer(struct rs_host *h, struct tcb *t)
 {
     const size_t headers = BUG(MSS_IS_MTU) ? 0 : ip_header_len(&t->remote.addr) + TCP_HEADER;
-    const uint16_t from_mtu = (uint16_t)(h->cfg.mtu - headers);
+    const uint16_t from_mtu = (uint16_t)(ip_mtu(h, &t->local.addr) - headers);
 
     t->rmss = t->cfg->mss && t->cfg->mss < from_mtu ? t->cfg->mss : from_mtu;
     const uint16_t unsaid = default_smss(&t->remote.addr);
@@ -39,7 +40,7 @@ void options_offer(struct rs_host *h, struct tcb *t)
 void options_agree(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
                    const struct tcp_opts *o)
 {
-    const uint16_t mtu = t->path_mtu ? t->path_mtu : h->cfg.mtu;
+    const uint16_t mtu = t->path_mtu ? t->path_mtu : ip_mtu(h, &t->local.addr);
     const uint16_t link = (uint16_t)(mtu - ip_header_len(&t->remote.addr) - TCP_HEADER);
     const uint16_t unsaid = BUG(MSS_OF_THE_LINK) ? link : default_smss(&t->remote.addr);
     const uint16_t said = o->has_mss && !BUG(MSS_IGNORED) ? o->mss : unsaid;

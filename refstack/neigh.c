@@ -13,10 +13,11 @@ static const rs_time retrans = RS_SEC;
 static const rs_time reachable = 30 * RS_SEC;
 static const rs_time delay_first_probe = 5 * RS_SEC;
 
-struct neighbour *neigh_find(struct rs_host *h, const struct rs_addr *ip)
+struct neighbour *neigh_find(struct rs_host *h, unsigned link, const struct rs_addr *ip)
 {
     for (int i = 0; i < NEIGHBOURS; i++)
-        if (h->neigh[i].state != NEIGH_FREE && rs_addr_eq(&h->neigh[i].ip, ip))
+        if (h->neigh[i].state != NEIGH_FREE && h->neigh[i].link == link &&
+            rs_addr_eq(&h->neigh[i].ip, ip))
             return &h->neigh[i];
     return NULL;
 }
@@ -30,7 +31,7 @@ static void forget(struct rs_host *h, struct neighbour *e)
 
 /* A free entry, or the one longest not sent to: who only talks to us pushes out nobody we talk
  * to. */
-struct neighbour *neigh_new(struct rs_host *h, const struct rs_addr *ip)
+struct neighbour *neigh_new(struct rs_host *h, unsigned link, const struct rs_addr *ip)
 {
     struct neighbour *e = &h->neigh[0];
 
@@ -39,7 +40,8 @@ struct neighbour *neigh_new(struct rs_host *h, const struct rs_addr *ip)
             e = &h->neigh[i];
     forget(h, e);
     *e = (struct neighbour){
-        .ip = *ip, .state = NEIGH_INCOMPLETE, .waiting = CHAIN_EMPTY, .deadline = h->now
+        .ip = *ip, .link = (uint8_t)link, .state = NEIGH_INCOMPLETE, .waiting = CHAIN_EMPTY,
+        .deadline = h->now
     };
     return e;
 }
@@ -50,7 +52,7 @@ static void release(struct rs_host *h, struct neighbour *e)
 
     if (e->waiting.len && q->n < OUTQ_ENTRIES)
         q->entry[(q->head + q->n++) % OUTQ_ENTRIES] =
-            (struct outq_entry){ .chain = e->waiting, .dst = e->ip };
+            (struct outq_entry){ .chain = e->waiting, .dst = e->ip, .link = e->link };
     else
         chain_free(&h->pool, &e->waiting);
     e->waiting = CHAIN_EMPTY;
@@ -70,13 +72,13 @@ void neigh_learn(struct rs_host *h, struct neighbour *e, const uint8_t mac[6], b
     release(h, e);
 }
 
-const uint8_t *neigh_resolve(struct rs_host *h, const struct rs_addr *hop, const uint8_t *datagram,
-                             size_t len)
+const uint8_t *neigh_resolve(struct rs_host *h, unsigned link, const struct rs_addr *hop,
+                             const uint8_t *datagram, size_t len)
 {
-    struct neighbour *e = neigh_find(h, hop);
+    struct neighbour *e = neigh_find(h, link, hop);
 
     if (!e)
-        e = neigh_new(h, hop);
+        e = neigh_new(h, link, hop);
     e->used = h->now;
     if (e->state == NEIGH_INCOMPLETE) {
         chain_free(&h->pool, &e->waiting);
@@ -128,8 +130,9 @@ size_t neigh_output(struct rs_host *h, uint8_t *buf, size_t cap)
         e->tries++;
         e->deadline = h->now + retrans;
         const uint8_t *mac = e->state == NEIGH_PROBE ? e->mac : NULL;
-        const size_t n = e->ip.version == 4 ? arp_solicit(h, &e->ip, mac, buf, cap)
-                                            : nd_solicit(h, &e->ip, mac, buf, cap);
+        const size_t n = e->ip.version == 4 ? arp_solicit(h, e->link, &e->ip, mac, buf, cap)
+                                            : nd_solicit(h, e->link, &e->ip, mac, buf, cap);
+        h->out_link = e->link;
         if (n)
             return n;
     }

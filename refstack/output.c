@@ -342,7 +342,7 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
     const uint8_t kept = BUG(DIFFSERV_IGNORED) ? 0 : BUG(DIFFSERV_PRECEDENCE) ? 0xe0 : 0xfc;
     const uint8_t tos = (uint8_t)((set & kept) | ecn_mark(t, new_text));
     const bool helped = h->cfg.offload && p->len > 0 && !ip_is_local(h, &t->remote.addr);
-    const size_t link = link_header_len(h);
+    const size_t link = link_header_len(h, ip_link(h, &t->local.addr));
     const size_t head = TCP_HEADER + seg.opt_len;
     if (cap < link)
         return 0;
@@ -385,8 +385,9 @@ size_t tcp_output(struct rs_host *h, struct tcb *t, uint8_t *buf, size_t cap)
         plan_new(h, t, &p) || plan_ack(t, &p)) {
         const size_t n = build(h, t, &p, buf, cap);
         const struct rs_addr to = t->remote.addr;
+        const unsigned link = ip_link(h, &t->local.addr);
         sent(h, t, &p);
-        return n ? link_finish(h, &to, buf, n) : 0;
+        return n ? link_finish(h, link, &to, buf, n) : 0;
     }
     tcb_unready(h, t);
     tcb_retime(h, t);

@@ -66,12 +66,12 @@ static uint32_t least_mtu(const struct tcb *t)
 static uint32_t top(const struct rs_host *h, const struct tcb *t)
 {
     const uint32_t peer = t->peer_mss + headers(t);
-    return peer < h->cfg.mtu ? peer : h->cfg.mtu;
+    return peer < ip_mtu(h, &t->local.addr) ? peer : ip_mtu(h, &t->local.addr);
 }
 
 static uint32_t current(const struct rs_host *h, const struct tcb *t)
 {
-    return t->path_mtu ? t->path_mtu : h->cfg.mtu;
+    return t->path_mtu ? t->path_mtu : ip_mtu(h, &t->local.addr);
 }
 
 /* What was lost though not to congestion is sent again at once, cut to size, and cwnd stays

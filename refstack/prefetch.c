@@ -45,7 +45,7 @@ void rs_prefetch(struct rs_host *h, const uint8_t *frame, size_t len)
 {
     struct rs_endpoint local;
     struct rs_endpoint remote;
-    const size_t link = link_header_len(h);
+    const size_t link = link_header_len(h, 0);
     uint32_t *place = &h->coming[h->coming_at++ % PREFETCH_STEP];
 
     if (*place != TCB_NONE)

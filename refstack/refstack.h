@@ -117,7 +117,18 @@ struct rs_net {
     uint8_t prefix_len;
 };
 
-enum { RS_MORE_ADDRS = 4 };
+enum { RS_MORE_ADDRS = 4, RS_MORE_LINKS = 3 };
+
+/* A further link of the host, with addresses of its own; rs_config itself holds the first. */
+struct rs_link_config {
+    bool on;
+    enum rs_link link;
+    uint8_t mac[6];
+    uint16_t mtu;
+    struct rs_addr addr, addr6; /* version 0: none; one of them must be */
+    uint8_t prefix_len, prefix6;
+    struct rs_addr gateway, gateway6;
+};
 
 struct rs_config {
     uint64_t seed; /* of the keyed generator: ISS, ports, timestamp offsets */
@@ -131,10 +142,16 @@ struct rs_config {
     uint8_t prefix6;
     struct rs_addr gateway6;
     struct rs_net more[RS_MORE_ADDRS]; /* further addresses of either version; version 0: none */
+    /* Further links, number 1 and up.  What arrives on a link is for the addresses of that link
+     * only, and what leaves by it has one of them as its source: the strong host model of RFC 1122
+     * section 3.3.4.2.  Nothing is forwarded.  Without the caller's choice of a source, the longest
+     * prefix decides, then the first link with a gateway. */
+    struct rs_link_config more_links[RS_MORE_LINKS];
     bool dad; /* RFC 4862 section 5.4; off: IPv6 addresses serve at once */
     uint16_t mtu;           /* octets of IP datagram the link takes */
     bool offload;           /* with RS_LINK_ETHERNET: a virtio-net header (wire.h) stands before
-                               each frame; the link checksums TCP and cuts up 64 KiB of text */
+                               each frame; the link checksums TCP and cuts up 64 KiB of text.  For
+                               a host of one link */
     uint32_t max_conns;     /* TCBs, listening ones included */
     uint32_t demux_buckets; /* of the connection table; a power of two */
     uint32_t pages;         /* of the shared buffer pool */
@@ -166,9 +183,13 @@ void rs_input(struct rs_host *, const uint8_t *frame, size_t len, rs_time now);
  * and any octets will do. */
 void rs_prefetch(struct rs_host *, const uint8_t *frame, size_t len);
 enum { RS_PREFETCH_AHEAD = 8 };
+/* The same from a link of several, counted from 0; rs_input is for the first. */
+void rs_input_on(struct rs_host *, unsigned link, const uint8_t *frame, size_t len, rs_time now);
 /* Fires due timers, then writes the next frame; returns its octets, or 0 when there is none.
  * cap must hold the MTU and the link header. */
 size_t rs_output(struct rs_host *, uint8_t *buf, size_t cap, rs_time now);
+/* The link that the frame which rs_output returned last goes out by. */
+unsigned rs_output_link(const struct rs_host *);
 /* The time at which something is to be done: at most the earliest timer, RS_NEVER when none runs.
  * It may be early (nothing fires then), never late. */
 rs_time rs_deadline(const struct rs_host *);

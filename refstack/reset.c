@@ -9,7 +9,7 @@ void segment_queue(struct rs_host *h, unsigned most, const struct rs_endpoint *l
     const size_t ip = ip_emit_header(h, &local->addr, &remote->addr, IP_PROTO_TCP, h->cfg.tcp.tos,
                                      h->cfg.tcp.ttl, len, buf, sizeof buf);
     const size_t tcp = tcp_emit_sum(seg, &local->addr, &remote->addr, buf + ip, sizeof buf - ip);
-    outq_put(h, most, &remote->addr, buf, ip + tcp, buf, 0);
+    outq_put(h, most, ip_link(h, &local->addr), &remote->addr, buf, ip + tcp, buf, 0);
 }
 
 /* RFC 9293 section 3.5.2 group 1: what is answered to a segment that belongs to no connection. */

@@ -1,7 +1,9 @@
 /* Which addresses are ours, which are anybody's, and where a datagram goes first.
  *
- * The host has one link and itself: what is ours never reaches the link, and what the link brings
- * is never ours by source (RFC 1122 section 3.2.1.3 (g)). */
+ * What is ours never reaches a link, and what a link brings is never ours by source (RFC 1122
+ * section 3.2.1.3 (g)).  The host is strong (section 3.3.4.2): an address belongs to one link, and
+ * a datagram from or to it goes by no other.  So a route is but the choice of a source; the link
+ * follows from that. */
 #include <string.h>
 
 #include "refstack/host.h"
@@ -50,39 +52,64 @@ bool ip_is_loopback(const struct rs_addr *a)
 
 /* ---- Our addresses ---------------------------------------------------------------------- */
 
-static void add(struct rs_host *h, const struct rs_addr *a, uint8_t prefix_len)
+static void add(struct rs_host *h, unsigned link, const struct rs_addr *a, uint8_t prefix_len)
 {
     if (!a->version)
         return;
     h->own[h->n_own++] = (struct own_addr){
         .addr = *a,
         .prefix_len = prefix_len,
+        .link = (uint8_t)link,
         .state = a->version == 6 && h->cfg.dad ? OWN_TENTATIVE : OWN_VALID,
         .deadline = h->now,
     };
 }
 
 /* fe80::/64 with the modified EUI-64 of the link's address (RFC 4291 appendix A). */
-static void add_link_local(struct rs_host *h)
+static void add_link_local(struct rs_host *h, unsigned link)
 {
-    const uint8_t *m = h->cfg.mac;
+    const uint8_t *m = h->link[link].mac;
     const struct rs_addr a = {
         .version = 6,
         .octet = { 0xfe, 0x80, [8] = (uint8_t)(m[0] ^ 2), m[1], m[2], 0xff, 0xfe, m[3], m[4],
                    m[5] },
     };
-    if (h->cfg.link == RS_LINK_ETHERNET && h->cfg.addr6.version == 6)
-        add(h, &a, 64);
+    if (h->link[link].ethernet)
+        add(h, link, &a, 64);
+}
+
+static void link_init(struct rs_host *h, unsigned i, const struct rs_link_config *c)
+{
+    struct link *l = &h->link[i];
+
+    *l = (struct link){ .on = c->on, .ethernet = c->link == RS_LINK_ETHERNET, .mtu = c->mtu,
+                        .gateway = c->gateway, .gateway6 = c->gateway6 };
+    memcpy(l->mac, c->mac, sizeof l->mac);
+    if (!c->on)
+        return;
+    h->n_links = i + 1;
+    add(h, i, &c->addr, c->prefix_len);
+    add(h, i, &c->addr6, c->prefix6);
+    if (c->addr6.version)
+        add_link_local(h, i);
 }
 
 void addr_init(struct rs_host *h)
 {
-    h->n_own = 0;
-    add(h, &h->cfg.addr, h->cfg.prefix_len);
-    add(h, &h->cfg.addr6, h->cfg.prefix6);
-    add_link_local(h);
+    const struct rs_config *c = &h->cfg;
+    const struct rs_link_config first = {
+        .on = true, .link = c->link, .mtu = c->mtu,
+        .mac = { c->mac[0], c->mac[1], c->mac[2], c->mac[3], c->mac[4], c->mac[5] },
+        .addr = c->addr, .addr6 = c->addr6, .prefix_len = c->prefix_len, .prefix6 = c->prefix6,
+        .gateway = c->gateway, .gateway6 = c->gateway6,
+    };
+
+    h->n_own = h->n_links = 0;
+    link_init(h, 0, &first);
     for (unsigned i = 0; i < RS_MORE_ADDRS; i++)
-        add(h, &h->cfg.more[i].addr, h->cfg.more[i].prefix_len);
+        add(h, 0, &c->more[i].addr, c->more[i].prefix_len);
+    for (unsigned i = 0; i < RS_MORE_LINKS; i++)
+        link_init(h, 1 + i, &c->more_links[i]);
 }
 
 static bool net_usable(const struct rs_addr *a, uint8_t prefix_len)
@@ -91,38 +118,82 @@ static bool net_usable(const struct rs_addr *a, uint8_t prefix_len)
            !ip_is_multicast(a) && !ip_is_unspecified(a) && !ip_is_loopback(a);
 }
 
+/* RFC 791 section 3.1 lets every host take so much, and nobody makes links that take less. */
+enum { LEAST_MTU = 576 };
+
+/* One address of each version at most, and one at least.  RFC 8200 section 5: every link that
+ * carries IPv6 takes 1280 octets. */
+static bool link_usable(const struct rs_addr *a4, uint8_t prefix4, const struct rs_addr *a6,
+                        uint8_t prefix6, uint16_t mtu)
+{
+    if (!a4->version && !a6->version)
+        return false;
+    if (a4->version && (a4->version != 4 || !net_usable(a4, prefix4)))
+        return false;
+    if (a6->version && (a6->version != 6 || !net_usable(a6, prefix6)))
+        return false;
+    return mtu >= LEAST_MTU && (!a6->version || mtu >= IP6_MIN_MTU);
+}
+
 bool addr_config_usable(const struct rs_config *c)
 {
     bool any6 = c->addr6.version == 6;
 
-    if (!c->addr.version && !c->addr6.version)
+    if (!link_usable(&c->addr, c->prefix_len, &c->addr6, c->prefix6, c->mtu))
         return false;
-    if (c->addr.version && (c->addr.version != 4 || !net_usable(&c->addr, c->prefix_len)))
-        return false;
-    if (c->addr6.version && (!any6 || !net_usable(&c->addr6, c->prefix6)))
-        return false;
+    for (unsigned i = 0; i < RS_MORE_LINKS; i++) {
+        const struct rs_link_config *l = &c->more_links[i];
+        if (l->on && (c->offload || !link_usable(&l->addr, l->prefix_len, &l->addr6, l->prefix6,
+                                                 l->mtu)))
+            return false;
+    }
     for (unsigned i = 0; i < RS_MORE_ADDRS; i++) {
         const struct rs_net *n = &c->more[i];
         if (n->addr.version && !net_usable(&n->addr, n->prefix_len))
             return false;
         any6 = any6 || n->addr.version == 6;
     }
-    /* RFC 8200 section 5: every link that carries IPv6 takes 1280 octets. */
     return !any6 || c->mtu >= IP6_MIN_MTU;
 }
 
 struct own_addr *addr_find(struct rs_host *h, const struct rs_addr *a)
 {
     for (unsigned i = 0; i < h->n_own; i++)
-        if (rs_addr_eq(&h->own[i].addr, a))
+        if (h->own[i].link == h->in_link && rs_addr_eq(&h->own[i].addr, a))
             return &h->own[i];
     return NULL;
+}
+
+static bool serves(const struct own_addr *o, const struct rs_addr *a)
+{
+    return o->state == OWN_VALID && rs_addr_eq(&o->addr, a);
+}
+
+bool ip_is_here(const struct rs_host *h, const struct rs_addr *a)
+{
+    for (unsigned i = 0; i < h->n_own; i++)
+        if (serves(&h->own[i], a) && (h->own[i].link == h->in_link || BUG(WEAK_HOST)))
+            return true;
+    return false;
+}
+
+unsigned ip_link(const struct rs_host *h, const struct rs_addr *own)
+{
+    for (unsigned i = 0; h->n_links > 1 && i < h->n_own; i++)
+        if (rs_addr_eq(&h->own[i].addr, own))
+            return h->own[i].link;
+    return 0;
+}
+
+uint16_t ip_mtu(const struct rs_host *h, const struct rs_addr *own)
+{
+    return h->link[ip_link(h, own)].mtu;
 }
 
 bool ip_is_local(const struct rs_host *h, const struct rs_addr *a)
 {
     for (unsigned i = 0; i < h->n_own; i++)
-        if (h->own[i].state == OWN_VALID && rs_addr_eq(&h->own[i].addr, a))
+        if (serves(&h->own[i], a))
             return true;
     return ip_is_loopback(a);
 }
@@ -147,6 +218,7 @@ bool ip_is_joined(const struct rs_host *h, const struct rs_addr *a)
     for (unsigned i = 0; i < h->n_own; i++) {
         const struct rs_addr group = ip6_solicited_node(&h->own[i].addr);
         if (h->own[i].addr.version == 6 && h->own[i].state != OWN_DUPLICATE &&
+            h->own[i].link == h->in_link &&
             rs_addr_eq(&group, a))
             return true;
     }
@@ -205,20 +277,17 @@ static unsigned fitness(const struct own_addr *o, const struct rs_addr *dst)
 }
 
 /* MUST-44. */
-bool ip_source_for(const struct rs_host *h, const struct rs_addr *dst, struct rs_addr *src)
+bool ip_source_on(const struct rs_host *h, unsigned link, const struct rs_addr *dst,
+                  struct rs_addr *src)
 {
     unsigned best = 0;
 
-    if (ip_is_loopback(dst)) {
-        *src = *dst;
-        return true;
-    }
     for (unsigned i = 0; i < h->n_own; i++) {
         const struct own_addr *o = &h->own[i];
-        if (o->state != OWN_VALID || o->addr.version != dst->version)
+        if (o->state != OWN_VALID || o->addr.version != dst->version || o->link != link)
             continue;
         const unsigned f = fitness(o, dst);
-        if (f > best && !(BUG(SOURCE_FIRST) && best)) {
+        if (f > best) {
             best = f;
             *src = o->addr;
         }
@@ -226,16 +295,51 @@ bool ip_source_for(const struct rs_host *h, const struct rs_addr *dst, struct rs
     return best > 0;
 }
 
-/* What shares a network with us is on the link; the rest goes to the default router, if any. */
-struct rs_addr ip_next_hop(const struct rs_host *h, const struct rs_addr *dst)
+static bool covers(const struct own_addr *o, const struct rs_addr *dst)
 {
-    const struct rs_addr *gateway = dst->version == 4 ? &h->cfg.gateway : &h->cfg.gateway6;
+    return o->addr.version == dst->version && common_bits(&o->addr, dst) >= o->prefix_len;
+}
+
+/* The link whose network has the longest prefix of dst; else the first with a gateway; else the
+ * first that speaks the version at all. */
+static unsigned route(const struct rs_host *h, const struct rs_addr *dst)
+{
+    unsigned best = 0;
+    unsigned link = 0;
+
+    for (unsigned i = 0; h->n_links > 1 && i < h->n_own; i++) {
+        const struct own_addr *o = &h->own[i];
+        const struct link *l = &h->link[o->link];
+        const uint8_t way = dst->version == 4 ? l->gateway.version : l->gateway6.version;
+        if (o->addr.version != dst->version)
+            continue;
+        const unsigned worth = covers(o, dst) ? 3u + o->prefix_len : way ? 2 : 1;
+        if (worth > best) {
+            best = worth;
+            link = o->link;
+        }
+    }
+    return link;
+}
+
+bool ip_source_for(const struct rs_host *h, const struct rs_addr *dst, struct rs_addr *src)
+{
+    if (!ip_is_loopback(dst))
+        return ip_source_on(h, route(h, dst), dst, src);
+    *src = *dst;
+    return true;
+}
+
+/* What shares a network with us is on the link; the rest goes to the link's router, if any. */
+struct rs_addr ip_next_hop(const struct rs_host *h, unsigned link, const struct rs_addr *dst)
+{
+    const struct link *l = &h->link[link];
+    const struct rs_addr *gateway = dst->version == 4 ? &l->gateway : &l->gateway6;
 
     if (gateway->version != dst->version || is_link_local(dst))
         return *dst;
     for (unsigned i = 0; i < h->n_own; i++)
-        if (h->own[i].addr.version == dst->version &&
-            common_bits(&h->own[i].addr, dst) >= h->own[i].prefix_len)
+        if (h->own[i].link == link && covers(&h->own[i], dst))
             return *dst;
     return *gateway;
 }

@@ -71,12 +71,12 @@ static void what_shares_no_network_goes_to_the_router(void **state)
     (void)state;
     start();
     for (size_t i = 0; i < sizeof on_link / sizeof on_link[0]; i++) {
-        const struct rs_addr hop = ip_next_hop(net.host, &on_link[i]);
+        const struct rs_addr hop = ip_next_hop(net.host, 0, &on_link[i]);
         assert_true(rs_addr_eq(&hop, &on_link[i]));
     }
-    struct rs_addr hop = ip_next_hop(net.host, &far4);
+    struct rs_addr hop = ip_next_hop(net.host, 0, &far4);
     assert_true(rs_addr_eq(&hop, &net.cfg.gateway));
-    hop = ip_next_hop(net.host, &far6);
+    hop = ip_next_hop(net.host, 0, &far6);
     assert_true(rs_addr_eq(&hop, &net.cfg.gateway6));
 }
 

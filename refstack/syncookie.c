@@ -42,9 +42,9 @@ void syncookie_answer(struct rs_host *h, struct tcb *l, const struct rs_endpoint
 {
     uint8_t opt[4];
     struct wcur w = wcur_of(opt, sizeof opt);
+    const size_t headers = ip_header_len(&remote->addr) + TCP_HEADER;
     const struct tcp_option mss = { .kind = OPT_MSS, .len = 4, .typed = true,
-                                    .u.mss = (uint16_t)(h->cfg.mtu - ip_header_len(&remote->addr) -
-                                                        TCP_HEADER) };
+                                    .u.mss = (uint16_t)(ip_mtu(h, &local->addr) - headers) };
     const unsigned peer = mss_index(o->has_mss ? o->mss : default_smss(&remote->addr));
     struct tcp_seg seg = {
         .src_port = local->port,

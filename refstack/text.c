@@ -115,7 +115,8 @@ static enum rs_reason take_text(struct rs_host *h, struct tcb *t, struct tcp_seg
         return RS_REASON_ACCEPTED;
     }
     h->bulk = t->index;
-    h->bulk_head = link_header_len(h) + ip_header_len(&t->remote.addr) + seg->doff * 4u;
+    h->bulk_head = link_header_len(h, ip_link(h, &t->local.addr)) +
+                   ip_header_len(&t->remote.addr) + seg->doff * 4u;
     tcb_event(h, t);
     acknowledge_text(h, t, had_hole);
     return RS_REASON_ACCEPTED;
