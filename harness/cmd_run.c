@@ -184,6 +184,8 @@ int cmd_run(int argc, char **argv)
                  "lwip, so:FILE (a packetdrill plug-in) or tap:NAME", o.on);
         return usage(error);
     }
+    if (o.suite.ops->there && !o.suite.ops->there(error, sizeof(error)))
+        return usage(error);
     o.suite.jobs = jobs(&o);
     if (o.suite.keep && mkdir(o.suite.keep, 0777) < 0 && errno != EEXIST) {
         snprintf(error, sizeof(error), "cannot make the folder %s: %s; give --keep one that can "

@@ -16,6 +16,7 @@ static const struct command commands[] = {
     { "run", cmd_run, "scripts against a stack, and a verdict for each" },
     { "interop", cmd_interop, "pairs of live stacks, this machine's kernel among them" },
     { "endpoint", cmd_endpoint, "refstack on a tap device, and a command inside its namespace" },
+    { "agent", cmd_agent, "a stack on a tun device, its calls for `run --on tap:DEVICE:SOCKET`" },
     { "stage0", cmd_stage0, "every state x event x field boundary, judged by RFC 9293's text" },
     { "triage", cmd_triage, "crash inputs to findings, each minimised and bundled" },
     { "ledger", cmd_ledger, "requirements, their tests, and the planted bugs those kill" },

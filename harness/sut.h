@@ -42,6 +42,9 @@ struct sut_ops {
     const char *name;
     unsigned caps; /* enum sut_cap */
 
+    /* False with a sentence in why: what the stack's name stands for is not there at all.  NULL:
+     * it always is. */
+    bool (*there)(char *why, size_t cap);
     /* NULL with a sentence in why: the stack cannot be had, or not with these settings. */
     void *(*create)(const struct sut_config *, uint64_t now, char *why, size_t cap);
     void (*destroy)(void *);

@@ -2,7 +2,8 @@
  *
  * The script stands at the kernel's side of the device: a packet socket puts its datagrams on the
  * device and takes those of the stack from it.  The kernel has no address there and stays silent.
- * Where the device carries Ethernet, ARP is answered for the script's address. */
+ * Where the device carries Ethernet, ARP and Neighbour Discovery are answered for the script's
+ * address. */
 #include "harness/sut_tap.h"
 
 #include <arpa/inet.h>
@@ -24,44 +25,9 @@
 #include "harness/clock.h"
 #include "harness/sut_linux.h"
 
-enum { ARP_LEN = 28, ARP_PATIENCE_MS = 1000, AGENT_POLL_US = 1000 };
+enum { MEET_PATIENCE_MS = 1000, AGENT_POLL_US = 1000 };
 
 static char device_name[IFNAMSIZ], agent_path[108];
-
-/* ---- Ethernet --------------------------------------------------------------------------- */
-
-static void put_frame(struct tap_sut *s, uint16_t type, const uint8_t to[6], const void *p,
-                      size_t len)
-{
-    struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_protocol = htons(type),
-                              .sll_ifindex = (int)s->device, .sll_halen = 6 };
-    memcpy(at.sll_addr, to, 6);
-    /* A packet the device does not take is a lost packet. */
-    if (sendto(s->packet, p, len, 0, (struct sockaddr *)&at, sizeof(at)) < 0)
-        return;
-}
-
-/* RFC 826; operation 1 asks for the stack's address, 2 tells ours. */
-static void put_arp(struct tap_sut *s, uint8_t operation)
-{
-    static const uint8_t everyone[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-    uint8_t p[ARP_LEN] = { 0, 1, 8, 0, 6, 4, 0, operation };
-    memcpy(p + 8, s->mac, 6);
-    memcpy(p + 14, s->config.remote.octet, 4);
-    memcpy(p + 18, s->peer_mac, 6);
-    memcpy(p + 24, s->config.local.octet, 4);
-    put_frame(s, ETH_P_ARP, operation == 1 ? everyone : s->peer_mac, p, sizeof(p));
-}
-
-static void take_arp(struct tap_sut *s, const uint8_t *p, size_t len)
-{
-    if (len < ARP_LEN || memcmp(p + 14, s->config.local.octet, 4) != 0)
-        return;
-    memcpy(s->peer_mac, p + 8, 6);
-    s->met = true;
-    if (p[7] == 1 && memcmp(p + 24, s->config.remote.octet, 4) == 0)
-        put_arp(s, 2);
-}
 
 /* ---- Datagrams -------------------------------------------------------------------------- */
 
@@ -69,7 +35,8 @@ static void tap_input(void *sut, const uint8_t *datagram, size_t len, uint64_t n
 {
     struct tap_sut *s = sut;
     (void)now;
-    put_frame(s, ETH_P_IP, s->peer_mac, datagram, len);
+    tap_put_frame(s, s->config.local.version == 6 ? ETH_P_IPV6 : ETH_P_IP, s->peer_mac, datagram,
+                  len);
 }
 
 static size_t tap_output(void *sut, uint8_t *buf, size_t cap, uint64_t now)
@@ -89,8 +56,10 @@ static size_t tap_output(void *sut, uint8_t *buf, size_t cap, uint64_t now)
         if (from.sll_pkttype == PACKET_OUTGOING)
             continue;
         if (from.sll_protocol == htons(ETH_P_ARP))
-            take_arp(s, buf, (size_t)n);
-        if (from.sll_protocol != htons(ETH_P_IP))
+            tap_take_arp(s, buf, (size_t)n);
+        if (from.sll_protocol == htons(ETH_P_IPV6) && tap_take_nd(s, buf, (size_t)n))
+            continue;
+        if (from.sll_protocol != htons(s->config.local.version == 6 ? ETH_P_IPV6 : ETH_P_IP))
             continue;
         s->sent_at = lin_packet_time(&m, s->epoch);
         return (size_t)n;
@@ -160,11 +129,11 @@ static bool open_packet(struct tap_sut *s)
 static bool meet(struct tap_sut *s)
 {
     uint8_t buf[2048];
-    const uint64_t end = clock_us() + ARP_PATIENCE_MS * 1000u;
+    const uint64_t end = clock_us() + MEET_PATIENCE_MS * 1000u;
     if (!s->ethernet)
         return true;
     while (!s->met && clock_us() < end) {
-        put_arp(s, 1);
+        tap_ask_for_stack(s);
         const uint64_t until = clock_us() - s->epoch + 50000;
         while (!s->met && tap_wait(s, until) < until)
             while (tap_output(s, buf, sizeof(buf), 0) > 0)
@@ -184,15 +153,27 @@ static void tap_destroy(void *sut)
     free(s);
 }
 
+static bool there(char *why, size_t cap)
+{
+    if (if_nametoindex(device_name))
+        return true;
+    snprintf(why, cap, "there is no device %s in this network namespace; start the stack on its "
+                       "tap device first, and tcprig beside it", device_name);
+    return false;
+}
+
+static const char *tap_broken(void *sut)
+{
+    const struct tap_sut *s = sut;
+    return s->lost ? "the stack's agent does not answer: its process has ended, or hangs" : NULL;
+}
+
 static bool start(struct tap_sut *s, char *why, size_t cap)
 {
     uint8_t buf[2048];
-    s->device = if_nametoindex(device_name);
-    if (!s->device) {
-        snprintf(why, cap, "there is no device %s in this network namespace; start the stack on "
-                           "its tap device first, and tcprig beside it", device_name);
+    if (!there(why, cap))
         return false;
-    }
+    s->device = if_nametoindex(device_name);
     s->lock = lock_device(s->device);
     if (!open_packet(s)) {
         snprintf(why, cap, "cannot reach the device %s: %s; run as root of its network namespace, "
@@ -209,8 +190,9 @@ static bool start(struct tap_sut *s, char *why, size_t cap)
         ; /* what the case before left behind */
     if (meet(s))
         return true;
-    snprintf(why, cap, "nobody on %s answers ARP for the script's peer; give the stack the address "
-                       "192.168.0.1, or the script --local_ip", device_name);
+    snprintf(why, cap, "nobody on %s answers for the script's peer; give the stack the address "
+                       "%s", device_name, s->config.local.version == 6
+                           ? "fd3d:fa7b:d17d::1" : "192.168.0.1, or the script --local_ip");
     return false;
 }
 
@@ -232,9 +214,11 @@ static void *tap_create(const struct sut_config *config, uint64_t now, char *why
 
 static const struct sut_ops wire_only = {
     .name = "tap",
-    .caps = SUT_MANY_CONNECTIONS | SUT_ONE_AT_A_TIME,
+    .caps = SUT_IP6 | SUT_MANY_CONNECTIONS | SUT_ONE_AT_A_TIME,
+    .there = there,
     .create = tap_create,
     .destroy = tap_destroy,
+    .broken = tap_broken,
     .input = tap_input,
     .output = tap_output,
     .deadline = tap_deadline,

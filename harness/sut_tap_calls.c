@@ -58,8 +58,10 @@ static long errno_of(const char *name)
 static const char *ask(struct tap_sut *s, long *value)
 {
     *value = -EIO;
-    if (!exchange(s))
+    if (s->lost || !exchange(s)) {
+        s->lost = true;
         return NULL;
+    }
     if (strncmp(s->line, "ok ", 3) == 0)
         return s->line + 3;
     if (strncmp(s->line, "err ", 4) == 0)

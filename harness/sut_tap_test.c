@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,6 +34,7 @@
 static char dir[] = "/tmp/tcprig-agent-XXXXXX", path[64], with_agent[96];
 static pid_t agent_pid, wire_pid;
 static struct run_result result;
+static uint8_t version = 4; /* of IP */
 
 static enum verdict run_text(const char *text, const char *sut)
 {
@@ -39,7 +42,7 @@ static enum verdict run_text(const char *text, const char *sut)
     struct script *s = script_parse("test", text, strlen(text), error);
     if (!s)
         fail_msg("%s", error);
-    const struct run_options opt = { .seed = 1, .ip = 4 };
+    const struct run_options opt = { .seed = 1, .ip = version };
     for (int i = 0; i < 8; i++) {
         run_script(s, sut_find(sut), &opt, &result);
         if (result.verdict != VERDICT_FAIL || !result.stalled)
@@ -65,6 +68,17 @@ static void a_script_runs_on_a_stack_behind_an_agent(void **state)
            "+0 read(4, \"hello\", 100) = 5\n+0 %{ assert tcpi_snd_mss == 1000 }%\n",
            with_agent);
     passes(OPEN "+.02 close(4) = 0\n+0 > F. 1:1(0) ack 1\nstate FIN-WAIT-1\n", with_agent);
+}
+
+static void ipv6_goes_over_both_kinds_of_device(void **state)
+{
+    (void)state;
+    version = 6;
+    passes(OPEN "state ESTABLISHED\n+.02 close(4) = 0\n+0 > F. 1:1(0) ack 1\n", with_agent);
+    passes("0 < S 0:0(0) win 10000 <mss 1000>\n+0 > S. 0:0(0) ack 1 <...>\n"
+           "+.02 < . 1:1(0) ack 1 win 10000\n+.02 < P. 1:11(10) ack 1 win 10000\n"
+           "+0~+.5 > . 1:1(0) ack 11\n", "tap:tap1");
+    version = 4;
 }
 
 static void each_case_begins_anew(void **state)
@@ -123,6 +137,39 @@ static void a_device_or_agent_that_is_not_there_is_told(void **state)
     assert_null(sut_find("tap:"));
     assert_null(sut_find("tap:a-name-that-is-too-long"));
     assert_null(sut_find("taq:tun0"));
+}
+
+/* It answers the reset, and ends. */
+static pid_t start_agent_that_ends(const char *at_path)
+{
+    const pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    struct sockaddr_un at = { .sun_family = AF_UNIX };
+    char line[512];
+    strcpy(at.sun_path, at_path);
+    const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 1) < 0)
+        _exit(1);
+    const int client = accept(fd, NULL, NULL);
+    if (read(client, line, sizeof(line)) <= 0 || write(client, "ok 0\n", 5) != 5)
+        _exit(1);
+    _exit(0);
+}
+
+static void an_agent_that_ends_is_a_failure_that_says_so(void **state)
+{
+    char other[80], name[112];
+    (void)state;
+    snprintf(other, sizeof(other), "%s.ends", path);
+    snprintf(name, sizeof(name), "tap:tun0:%s", other);
+    const pid_t pid = start_agent_that_ends(other);
+    for (int i = 0; i < 500 && access(other, F_OK) != 0; i++)
+        usleep(10000);
+    assert_int_equal(VERDICT_FAIL, run_text(LISTEN, name));
+    assert_non_null(strstr(result.reason, "the stack's agent does not answer"));
+    waitpid(pid, NULL, 0);
+    unlink(other);
 }
 
 static void the_agent_refuses_what_is_no_request(void **state)
@@ -185,12 +232,16 @@ static pid_t start_wire_stack(void)
     c.link = RS_LINK_ETHERNET;
     c.addr = rs_ip4(192, 168, 0, 1);
     c.prefix_len = 1; /* the script's address is on the link */
+    c.addr6 = (struct rs_addr){ .version = 6, .octet = { 0xfd, 0x3d, 0xfa, 0x7b, 0xd1, 0x7d,
+                                                         [15] = 1 } };
+    c.prefix6 = 64;
     const uint8_t mac[6] = { 2, 0, 0, 0, 0, 9 };
     memcpy(c.mac, mac, sizeof(mac));
     void *block = aligned_alloc(64, (rs_host_size(&c) + 63) / 64 * 64);
     struct rs_host *host = rs_init(block, rs_host_size(&c), &c, pump_now());
-    const struct rs_endpoint at = { c.addr, 8080 };
-    if (fd < 0 || !host || rs_listen(host, &at, pump_now()) < 0)
+    const struct rs_endpoint at = { c.addr, 8080 }, at6 = { c.addr6, 8080 };
+    if (fd < 0 || !host || rs_listen(host, &at, pump_now()) < 0 ||
+        rs_listen(host, &at6, pump_now()) < 0)
         _exit(1);
     pump_init(&p, host, fd, RS_LINK_ETHERNET, NULL);
     for (;;)
@@ -252,12 +303,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_script_runs_on_a_stack_behind_an_agent),
+        cmocka_unit_test(ipv6_goes_over_both_kinds_of_device),
         cmocka_unit_test(each_case_begins_anew),
         cmocka_unit_test(calls_block_and_errors_come_by_name),
         cmocka_unit_test(a_wrong_expectation_fails),
         cmocka_unit_test(settings_the_stack_refuses_are_unsupported),
         cmocka_unit_test(without_an_agent_the_wire_is_judged_and_calls_are_unsupported),
         cmocka_unit_test(a_device_or_agent_that_is_not_there_is_told),
+        cmocka_unit_test(an_agent_that_ends_is_a_failure_that_says_so),
         cmocka_unit_test(the_agent_refuses_what_is_no_request),
     };
     const struct CMUnitTest none[] = { cmocka_unit_test(no_namespace_here) };
