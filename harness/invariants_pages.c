@@ -135,9 +135,9 @@ void invariants_table(const struct rs_host *h)
                !t->in_use || !t->stays || t->listener.backlog == children_of(h, t),
                "backlog %u, %u connections", t->listener.backlog, children_of(h, t));
     }
-    for (uint32_t b = 0; b < h->cfg.demux_buckets; b++)
-        for (uint32_t i = h->bucket[b]; i != TCB_NONE && found <= hashed; i = h->tcb[i].hash_next)
-            found++;
+    for (uint32_t i = 0; i < h->demux_lines; i++)
+        for (unsigned k = 0; k < DEMUX_PLACES; k++)
+            found += h->demux[i].place[k] != TCB_NONE;
     ORACLE(connection_count, found == hashed, "%u connections are found, %u should be", found,
            hashed);
 }

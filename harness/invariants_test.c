@@ -6,6 +6,7 @@
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "harness/oracle.h"
@@ -110,8 +111,8 @@ static void a_page_of_two_owners_is_seen(void **state)
 static void a_connection_that_is_not_found_is_seen(void **state)
 {
     (void)state;
-    for (uint32_t i = 0; i < cfg.demux_buckets; i++)
-        host->bucket[i] = TCB_NONE;
+    for (uint32_t i = 0; i < host->demux_lines; i++)
+        memset(host->demux[i].place, 0xff, sizeof host->demux[i].place);
     expect(ORACLE_connection_count);
 }
 

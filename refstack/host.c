@@ -19,7 +19,7 @@ void rs_config_default(struct rs_config *c)
         .prefix_len = 24,
         .mtu = 1500,
         .max_conns = 64,
-        .demux_buckets = 64,
+        .demux_places = 64,
         .pages = 1024,
         .page_octets = 4096,
         .backlog = 16,
@@ -61,7 +61,7 @@ void rs_config_small(struct rs_config *c)
     rs_config_default(c);
     c->link = RS_LINK_IP;
     c->max_conns = 6;
-    c->demux_buckets = 4;
+    c->demux_places = 4;
     c->pages = 24;
     c->page_octets = 256;
     c->backlog = 3;
@@ -78,7 +78,7 @@ static bool config_usable(const struct rs_config *c)
 {
     const struct rs_tcp_config *t = &c->tcp;
 
-    return c->max_conns > 0 && c->max_conns <= 1u << 20 && power_of_two(c->demux_buckets) &&
+    return c->max_conns > 0 && c->max_conns <= 1u << 20 && power_of_two(c->demux_places) &&
            c->pages > 0 && power_of_two(c->page_octets) && c->page_octets >= 256 &&
            c->page_octets <= 1u << 20 && (uint64_t)c->pages * c->page_octets <= 1u << 31 &&
            addr_config_usable(c) && t->snd_buf > 0 &&
@@ -87,7 +87,7 @@ static bool config_usable(const struct rs_config *c)
 
 /* The parts of the block, each aligned for its content. */
 struct layout {
-    size_t tcb, bucket, next, pages, end;
+    size_t demux, tcb, next, pages, end;
 };
 
 enum { LINE = 64 }; /* octets of a cache line */
@@ -97,13 +97,23 @@ static size_t align(size_t x)
     return (x + 15) & ~(size_t)15;
 }
 
+/* As many places as were asked for, and one for each TCB. */
+static uint32_t demux_lines(const struct rs_config *c)
+{
+    uint32_t n = 1;
+
+    while (n * (DEMUX_PLACES + 1) < c->demux_places || n * DEMUX_PLACES < c->max_conns)
+        n *= 2;
+    return n;
+}
+
 static struct layout layout_of(const struct rs_config *c)
 {
     struct layout l;
 
-    l.tcb = align(sizeof(struct rs_host)) + LINE; /* the table itself begins at a line */
-    l.bucket = align(l.tcb + c->max_conns * sizeof(struct tcb));
-    l.next = align(l.bucket + c->demux_buckets * sizeof(uint32_t));
+    l.demux = align(sizeof(struct rs_host)) + LINE; /* the tables themselves begin at a line */
+    l.tcb = l.demux + demux_lines(c) * sizeof(struct demux_line);
+    l.next = align(l.tcb + c->max_conns * sizeof(struct tcb));
     l.pages = align(l.next + c->pages * sizeof(uint32_t));
     l.end = l.pages + (size_t)c->pages * c->page_octets;
     return l;
@@ -124,8 +134,10 @@ struct rs_host *rs_init(void *block, size_t size, const struct rs_config *c, rs_
 
     memset(h, 0, sizeof *h);
     h->cfg = *c;
-    h->tcb = (struct tcb *)(void *)(at + l.tcb - (uintptr_t)(at + l.tcb) % LINE);
-    h->bucket = (uint32_t *)(void *)(at + l.bucket);
+    const size_t past = (uintptr_t)(at + l.demux) % LINE;
+    h->demux = (struct demux_line *)(void *)(at + l.demux - past);
+    h->demux_lines = demux_lines(c);
+    h->tcb = (struct tcb *)(void *)(at + l.tcb - past);
     pool_init(&h->pool, at + l.pages, (uint32_t *)(void *)(at + l.next), c->pages, c->page_octets);
     for (unsigned i = 0; i < 4; i++) {
         const uint64_t key[2] = { c->seed, ~c->seed };
@@ -150,7 +162,10 @@ void rs_reset(struct rs_host *h, rs_time now)
     h->tcb_fresh = 0;
     h->tcb_free = TCB_NONE;
     h->generation = 0;
-    memset(h->bucket, 0xff, h->cfg.demux_buckets * sizeof h->bucket[0]);
+    for (uint32_t i = 0; i < h->demux_lines; i++) {
+        memset(h->demux[i].place, 0xff, sizeof h->demux[i].place);
+        h->demux[i].sent_on = 0;
+    }
     h->ready_head = h->ready_tail = TCB_NONE;
     h->event_head = h->event_tail = h->bulk = TCB_NONE;
     memset(h->coming, 0xff, sizeof h->coming);

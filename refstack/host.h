@@ -82,8 +82,23 @@ struct fastopen_entry {
     rs_time not_before; /* no cookie and no text in a SYN until then */
 };
 
-/* Calls of rs_prefetch between a frame's bucket and its TCB. */
+/* Calls of rs_prefetch between a frame's line of the demultiplexer and its TCB. */
 enum { PREFETCH_STEP = RS_PREFETCH_AHEAD / 2 };
+
+/* A cache line of the demultiplexer's table: indices of TCBs, each under a tag of its hash. */
+enum { DEMUX_PLACES = 15 };
+#define DEMUX_TAG UINT32_C(0xfff00000)
+
+struct demux_line {
+    uint32_t place[DEMUX_PLACES]; /* TCB_NONE: empty */
+    uint32_t sent_on;             /* entries that stand further on because this line was full */
+};
+
+/* Where a connection is looked for, and under which tag. */
+struct demux_key {
+    uint32_t line;
+    uint32_t tag;
+};
 
 struct rs_host {
     struct rs_config cfg;
@@ -109,9 +124,10 @@ struct rs_host {
     uint32_t fastopen_next;
     struct tcb *tcb;
     uint32_t tcb_fresh; /* TCBs from here on were never used */
-    uint32_t tcb_free;  /* list through hash_next */
+    uint32_t tcb_free;  /* list through next_free */
     uint32_t generation;
-    uint32_t *bucket;
+    struct demux_line *demux;
+    uint32_t demux_lines; /* a power of two */
     uint32_t ready_head, ready_tail;
     uint32_t event_head, event_tail;
     struct rs_piece *gather; /* where rs_output_gather wants text, or NULL */
@@ -119,7 +135,7 @@ struct rs_host {
     uint32_t bulk;     /* the connection that text in order came for last, or TCB_NONE */
     size_t bulk_head;  /* octets of header before that text */
     bool csum_done; /* the link vouches for the frame being taken in */
-    uint32_t coming[PREFETCH_STEP]; /* buckets asked for, or TCB_NONE: what time may be saved on */
+    struct demux_key coming[PREFETCH_STEP]; /* lines asked for, or TCB_NONE */
     unsigned coming_at;
     struct wheel wheel;
 };

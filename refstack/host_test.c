@@ -274,7 +274,7 @@ static void an_unusable_configuration_is_refused(void **unused)
     assert_true(rs_host_size(&good) > 0);
     c = good, c.max_conns = 0;
     assert_int_equal(rs_host_size(&c), 0);
-    c = good, c.demux_buckets = 3;
+    c = good, c.demux_places = 3;
     assert_int_equal(rs_host_size(&c), 0);
     c = good, c.page_octets = 128;
     assert_int_equal(rs_host_size(&c), 0);

@@ -295,7 +295,7 @@ static void host_up(int i, uint64_t seed)
     c.addr = at(i, 0).addr;
     c.max_conns = 128;
     c.pages = 4096;
-    c.demux_buckets = 16;
+    c.demux_places = 16;
     c.tcp.msl = 500 * RS_MSEC;
     c.tcp.congestion = seed % 2 ? RS_CC_CUBIC : RS_CC_NEWRENO;
     c.tcp.ecn = seed % 3 == 0;

@@ -1,8 +1,9 @@
 /* Memory asked for before it is needed.
  *
- * With a million connections each segment finds its TCB, and the bucket that leads to it, in main
- * memory.  Waiting for both takes longer than all the work on the segment; a caller that has
- * several frames in hand can have them on their way meanwhile. */
+ * With a million connections each segment finds its TCB, and the line of the demultiplexer that
+ * leads to it, in main memory.  Waiting for both takes longer than all the work on the segment; a
+ * caller that has several frames in hand can have them on their way meanwhile.
+ */
 #include <string.h>
 
 #include "refstack/host.h"
@@ -39,20 +40,20 @@ static bool sockets_of(const uint8_t *ip, size_t len, struct rs_endpoint *local,
     return true;
 }
 
-/* Where a TCB is can only be read once its bucket has come, so that each frame goes through two
- * steps: its bucket at once, its TCB some calls later. */
+/* Where a TCB is can only be read once its line has come, so that each frame goes through two
+ * steps: its line at once, its TCB some calls later. */
 void rs_prefetch(struct rs_host *h, const uint8_t *frame, size_t len)
 {
     struct rs_endpoint local;
     struct rs_endpoint remote;
     const size_t link = link_header_len(h, 0);
-    uint32_t *place = &h->coming[h->coming_at++ % PREFETCH_STEP];
+    struct demux_key *key = &h->coming[h->coming_at++ % PREFETCH_STEP];
 
-    if (*place != TCB_NONE)
-        tcb_prefetch(tcb_at(h, h->bucket[*place]));
-    *place = TCB_NONE;
+    if (key->line != TCB_NONE)
+        demux_prefetch(h, key);
+    key->line = TCB_NONE;
     if (len <= link || !sockets_of(frame + link, len - link, &local, &remote))
         return;
-    *place = tcb_bucket(h, &local, &remote);
-    __builtin_prefetch(&h->bucket[*place]);
+    *key = demux_key(h, &local, &remote);
+    __builtin_prefetch(&h->demux[key->line]);
 }

@@ -153,7 +153,7 @@ struct rs_config {
                                each frame; the link checksums TCP and cuts up 64 KiB of text.  For
                                a host of one link */
     uint32_t max_conns;     /* TCBs, listening ones included */
-    uint32_t demux_buckets; /* of the connection table; a power of two */
+    uint32_t demux_places;  /* of the connection table, at least; a power of two */
     uint32_t pages;         /* of the shared buffer pool */
     uint32_t page_octets;   /* size of one page; a power of two, at least 256 */
     uint32_t backlog;       /* connections in SYN-RECEIVED or unaccepted, per listener */

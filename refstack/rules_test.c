@@ -215,7 +215,7 @@ static void connections_of_one_peer_are_told_apart_by_its_port(void **unused)
 
     (void)unused;
     plain(&c);
-    c.demux_buckets = 1;
+    c.demux_places = 1;
     peer_up(&c);
     const int listener = rs_listen(p.host, &local, p.now);
     for (int i = 0; i < 2; i++) {

@@ -1,9 +1,8 @@
-/* The table of connections: TCBs, their handles, the demultiplexer and the list of the ready. */
+/* The table of connections: TCBs, their handles and the list of the ready. */
 #include <assert.h>
 #include <string.h>
 
 #include "refstack/host.h"
-#include "refstack/siphash.h"
 
 /* A handle is a TCB's index and how often it was handed out, so that an old one is known. */
 enum { HANDLE_INDEX_BITS = 20, HANDLE_GENERATIONS = 1 << 11 };
@@ -29,81 +28,6 @@ struct tcb *tcb_of_handle(const struct rs_host *h, int conn)
     return t && t->user ? t : NULL;
 }
 
-/* Keyed, or a peer could choose its ports so that all its connections share a bucket and make each
- * segment walk it.  Only the octets that the version has: this is a tenth of what a segment costs
- * when all of IPv6's are hashed for IPv4. */
-uint32_t tcb_bucket(const struct rs_host *h, const struct rs_endpoint *local,
-                    const struct rs_endpoint *remote)
-{
-    uint64_t w[5] = { 0 };
-    uint32_t four[2];
-
-    memcpy(&four[0], local->addr.octet, 4);
-    memcpy(&four[1], remote->addr.octet, 4);
-    w[0] = (uint64_t)local->port << 16 | remote->port;
-    w[1] = (uint64_t)four[0] << 32 | four[1];
-    if (local->addr.version != 6 && remote->addr.version != 6)
-        return (uint32_t)siphash(&h->key[2], w, 2 * sizeof w[0]) & (h->cfg.demux_buckets - 1);
-    memcpy(&w[1], local->addr.octet, 16);
-    memcpy(&w[3], remote->addr.octet, 16);
-    return (uint32_t)siphash(&h->key[2], w, sizeof w) & (h->cfg.demux_buckets - 1);
-}
-
-static bool same_endpoint(const struct rs_endpoint *a, const struct rs_endpoint *b)
-{
-    return (a->port == b->port || (BUG(DEMUX_PORT_IGNORED) && a->port && b->port)) &&
-           rs_addr_eq(&a->addr, &b->addr);
-}
-
-struct tcb *tcb_find(struct rs_host *h, const struct rs_endpoint *local,
-                     const struct rs_endpoint *remote)
-{
-    struct tcb *t = tcb_at(h, h->bucket[tcb_bucket(h, local, remote)]);
-
-    tcb_prefetch(t);
-    uint32_t steps = 1;
-    for (; t && !(same_endpoint(&t->local, local) && same_endpoint(&t->remote, remote)); steps++)
-        t = tcb_at(h, t->hash_next);
-    pool_steps(&h->pool, steps);
-    return t;
-}
-
-/* The most specific LISTEN first: both ends given, then our address, then the port alone. */
-struct tcb *tcb_find_listener(struct rs_host *h, const struct rs_endpoint *local,
-                              const struct rs_endpoint *remote)
-{
-    static const struct rs_endpoint any;
-    const struct rs_endpoint port_only = { .port = local->port };
-    struct tcb *t = tcb_find(h, &port_only, remote);
-
-    if (!t)
-        t = tcb_find(h, local, &any);
-    return t ? t : tcb_find(h, &port_only, &any);
-}
-
-void tcb_unhash(struct rs_host *h, struct tcb *t)
-{
-    if (!t->hashed)
-        return;
-    uint32_t *link = &h->bucket[tcb_bucket(h, &t->local, &t->remote)];
-    while (*link != t->index)
-        link = &h->tcb[*link].hash_next;
-    *link = t->hash_next;
-    t->hashed = false;
-}
-
-void tcb_rehash(struct rs_host *h, struct tcb *t, const struct rs_endpoint *local,
-                const struct rs_endpoint *remote)
-{
-    tcb_unhash(h, t);
-    t->local = *local;
-    t->remote = *remote;
-    uint32_t *head = &h->bucket[tcb_bucket(h, local, remote)];
-    t->hash_next = *head;
-    *head = t->index;
-    t->hashed = true;
-}
-
 /* TCBs beyond tcb_fresh were never touched: a host for a million connections starts as fast as one
  * for ten.  Handles count up, so that one that was given back is not soon taken for another's. */
 struct tcb *tcb_new(struct rs_host *h, const struct rs_endpoint *local,
@@ -112,7 +36,7 @@ struct tcb *tcb_new(struct rs_host *h, const struct rs_endpoint *local,
     uint32_t index = h->tcb_free;
 
     if (index != TCB_NONE)
-        h->tcb_free = h->tcb[index].hash_next;
+        h->tcb_free = h->tcb[index].next_free;
     else if (h->tcb_fresh < h->cfg.max_conns)
         index = h->tcb_fresh++;
     else
@@ -146,7 +70,7 @@ void tcb_free(struct rs_host *h, struct tcb *t)
     pmtu_forget(h, t);
     settings_drop(h, t);
     t->in_use = false;
-    t->hash_next = h->tcb_free;
+    t->next_free = h->tcb_free;
     h->tcb_free = t->index;
 }
 

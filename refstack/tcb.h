@@ -15,7 +15,7 @@
 #define TCB_NONE UINT32_MAX
 
 /* Octets of a cache line, and of the lines at the front of a TCB that a segment touches. */
-enum { TCB_LINE = 64, TCB_HOT = 6 * TCB_LINE };
+enum { TCB_LINE = 64, TCB_HOT = 5 * TCB_LINE };
 
 /* A datagram for us, of either IP version, as the transports see it. */
 struct datagram {
@@ -56,6 +56,8 @@ struct rack {
     bool any, reordering;
 };
 
+struct demux_key;
+
 /* What a listener keeps of the connections it made. */
 struct listener {
     uint32_t accept_head, accept_tail;
@@ -69,7 +71,7 @@ struct listener {
  * line is a miss. */
 struct tcb {
     struct rs_endpoint local, remote;
-    uint32_t hash_next;
+    uint32_t next_free; /* of those not in use */
     uint32_t index;      /* of this TCB in the host's table */
     uint32_t generation; /* so that a stale handle is known */
     enum rs_state state : 8;
@@ -203,9 +205,6 @@ static inline uint32_t sendq_end(const struct tcb *t)
 }
 
 /* ---- table of connections (tcb.c) ---- */
-/* Where the demultiplexer begins to look for a connection. */
-uint32_t tcb_bucket(const struct rs_host *, const struct rs_endpoint *local,
-                    const struct rs_endpoint *remote);
 /* The lines of a TCB that a segment touches are fetched together, not one after the other. */
 static inline void tcb_prefetch(const struct tcb *t)
 {
@@ -215,13 +214,6 @@ static inline void tcb_prefetch(const struct tcb *t)
 struct tcb *tcb_new(struct rs_host *, const struct rs_endpoint *local,
                     const struct rs_endpoint *remote);
 void tcb_free(struct rs_host *, struct tcb *);
-struct tcb *tcb_find(struct rs_host *, const struct rs_endpoint *local,
-                     const struct rs_endpoint *remote);
-struct tcb *tcb_find_listener(struct rs_host *, const struct rs_endpoint *local,
-                              const struct rs_endpoint *remote);
-void tcb_rehash(struct rs_host *, struct tcb *, const struct rs_endpoint *local,
-                const struct rs_endpoint *remote);
-void tcb_unhash(struct rs_host *, struct tcb *);
 /* A connection that a user holds; and any one, held or not. */
 struct tcb *tcb_of_handle(const struct rs_host *, int conn);
 struct tcb *tcb_any_of_handle(const struct rs_host *, int conn);
@@ -231,6 +223,19 @@ void tcb_ready(struct rs_host *, struct tcb *); /* it may have something to send
 void tcb_event(struct rs_host *, struct tcb *);
 void tcb_no_event(struct rs_host *, struct tcb *);
 void tcb_unready(struct rs_host *, struct tcb *);
+
+/* ---- the demultiplexer (demux.c) ---- */
+struct tcb *tcb_find(struct rs_host *, const struct rs_endpoint *local,
+                     const struct rs_endpoint *remote);
+struct tcb *tcb_find_listener(struct rs_host *, const struct rs_endpoint *local,
+                              const struct rs_endpoint *remote);
+void tcb_rehash(struct rs_host *, struct tcb *, const struct rs_endpoint *local,
+                const struct rs_endpoint *remote);
+void tcb_unhash(struct rs_host *, struct tcb *);
+struct demux_key demux_key(const struct rs_host *, const struct rs_endpoint *local,
+                           const struct rs_endpoint *remote);
+/* Fetches the TCB that a key most likely stands for; its line is read for that. */
+void demux_prefetch(const struct rs_host *, const struct demux_key *);
 
 /* ---- state (state.c) ---- */
 void tcb_set_state(struct rs_host *, struct tcb *, enum rs_state to);

@@ -29,7 +29,7 @@ static void big_host(struct rs_config *c)
     c->page_octets = PAGE;
     c->pages = 4 * PAGES;
     c->max_conns = 32;
-    c->demux_buckets = 32;
+    c->demux_places = 32;
     c->tcp.snd_buf = c->tcp.rcv_buf = BUFFER - 1;
 }
 

@@ -214,9 +214,9 @@ static void host_up(uint32_t n, rs_time delayed_ack)
     c.prefix_len = 8;
     c.max_conns = n + 1;
     c.backlog = 16;
-    c.demux_buckets = 64;
-    while (c.demux_buckets < n)
-        c.demux_buckets *= 2;
+    c.demux_places = 64;
+    while (c.demux_places < n)
+        c.demux_places *= 2;
     c.pages = 4096;
     c.page_octets = 256;
     c.tcp.delayed_ack = delayed_ack;
@@ -269,7 +269,7 @@ int main(int argc, char **argv)
     rs_config_default(&a);
     b = a;
     b.max_conns = a.max_conns + 1000;
-    printf("an idle connection takes %zu octets and a place in the table of buckets\n",
+    printf("an idle connection takes %zu octets and its share of the demultiplexer\n",
            (rs_host_size(&b) - rs_host_size(&a)) / 1000);
     printf("ns of CPU a segment and its acknowledgment, and as a multiple of one connection's\n");
     printf("connections");
