@@ -205,6 +205,29 @@ static void an_ack_of_a_part_of_the_text_in_a_syn_is_taken(void **unused)
     quiet();
 }
 
+/* MUST-42, the other state; MUST-41. */
+static void a_listener_stands_beside_a_connection_half_open_on_its_port(void **unused)
+{
+    const struct rs_endpoint local = { .port = HOST_PORT };
+
+    (void)unused;
+    plain_up();
+    passive_open();
+    say("S", 0, 0, 0);
+    get("SA", 0, 1, 0);
+    const uint32_t iss = p.host_iss;
+    assert_true(rs_listen(p.host, &local, p.now) >= 0);
+    state_is(RS_SYN_RECEIVED);
+    p.port = 3000;
+    say("S", 0, 0, 0);
+    get("SA", 0, 1, 0);
+    p.port = PEER_PORT;
+    p.host_iss = iss;
+    say("A", 1, 1, 0);
+    state_is(RS_ESTABLISHED);
+    quiet();
+}
+
 /* In one bucket of the table, so that it is the ends alone that tell the two apart. */
 static void connections_of_one_peer_are_told_apart_by_its_port(void **unused)
 {
@@ -244,6 +267,7 @@ int main(void)
         cmocka_unit_test(text_that_is_not_pushed_is_sent_within_a_bound),
         cmocka_unit_test(an_ack_of_a_part_of_the_text_in_a_syn_is_taken),
         cmocka_unit_test(connections_of_one_peer_are_told_apart_by_its_port),
+        cmocka_unit_test(a_listener_stands_beside_a_connection_half_open_on_its_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
