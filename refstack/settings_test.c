@@ -117,7 +117,7 @@ static void the_page_is_given_back_with_the_last_of_its_users(void **unused)
     }
     const int listener = rs_listen(p.host, &local, p.now);
     const int a = accepted_from(3000, listener, c.tcp.ttl);
-    assert_int_equal(rs_send(p.host, a, p.frame, 512, 0, p.now), 512); /* both pages are free */
+    assert_int_equal(rs_send(p.host, a, p.frame, 512, 0, p.now), 256); /* one page is left free */
 }
 
 static void settings_that_make_no_sense_are_refused(void **unused)

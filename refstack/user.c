@@ -11,6 +11,18 @@ static int ended(const struct tcb *t, int otherwise)
 
 /* SEND.  Without RS_MORE the octets are pushed (MAY-15); RS_URGENT puts SND.UP past them (MUST-62,
  * MUST-30), however many they are (MUST-31). */
+/* Text queued may not hold the page that sending it takes (flight.h), or it would wait for ever: a
+ * connection with nothing in flight leaves one. */
+static uint32_t queue_text(struct rs_host *h, struct tcb *t, const void *data, uint32_t n)
+{
+    const uint32_t left = t->flight.page == PAGE_NONE ? pool_take(&h->pool) : PAGE_NONE;
+    const uint32_t taken = chain_append(&h->pool, &t->sendq, data, n);
+
+    if (left != PAGE_NONE)
+        pool_give(&h->pool, left);
+    return taken;
+}
+
 int rs_send(struct rs_host *h, int conn, const void *data, size_t len, unsigned flags, rs_time now)
 {
     struct tcb *t = tcb_of_handle(h, conn);
@@ -33,7 +45,7 @@ int rs_send(struct rs_host *h, int conn, const void *data, size_t len, unsigned 
     }
     const uint32_t room = t->cfg->snd_buf > t->sendq.len ? t->cfg->snd_buf - t->sendq.len : 0;
     const uint32_t n = len < room ? (uint32_t)len : room;
-    const uint32_t taken = chain_append(&h->pool, &t->sendq, data, n);
+    const uint32_t taken = queue_text(h, t, data, n);
     if (taken == 0 && len > 0)
         return RS_EAGAIN;
     /* A SEND of nothing pushes what was queued without. */
@@ -233,7 +245,7 @@ unsigned rs_ready(const struct rs_host *h, int conn)
     if (recvq_readable(&t->recvq) > 0 || t->fin_taken || t->deaf)
         ready |= RS_READABLE;
     if (synchronized(t) && !t->closing && t->sendq.len < t->cfg->snd_buf &&
-        (h->pool.used < h->pool.n))
+        h->pool.used + (t->flight.page == PAGE_NONE) < h->pool.n)
         ready |= RS_WRITABLE;
     return ready;
 }

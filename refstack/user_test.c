@@ -101,7 +101,7 @@ static void without_a_page_nothing_can_be_written(void **unused)
 
     (void)unused;
     plain(&c);
-    c.pages = 2;
+    c.pages = 3; /* one for what is in flight */
     c.tcp.snd_buf = 4096;
     peer_up(&c);
     p.wnd = 0;
