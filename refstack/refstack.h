@@ -191,7 +191,7 @@ size_t rs_output(struct rs_host *, uint8_t *buf, size_t cap, rs_time now);
 /* The link that the frame which rs_output returned last goes out by. */
 unsigned rs_output_link(const struct rs_host *);
 /* The time at which something is to be done: at most the earliest timer, RS_NEVER when none runs.
- * It may be early (nothing fires then), never late. */
+ * It may be early (nothing fires then; timers that were stopped are cleared away), never late. */
 rs_time rs_deadline(const struct rs_host *);
 
 /* Octets of a frame that stand elsewhere than in the buffer. */

@@ -46,6 +46,32 @@ static void unacknowledged_text_is_sent_again_from_the_front_of_the_queue(void *
     assert_true(rs_deadline(p.host) == RS_NEVER);
 }
 
+/* The wheel comes by at the old time and finds that there is nothing to do. */
+static void a_timer_put_off_fires_at_its_new_time_and_not_at_the_old(void **unused)
+{
+    (void)unused;
+    plain_up();
+    established();
+    user_sends(10);
+    get("A", 1, 1, 10);
+    const rs_time old = p.now + RS_SEC;
+    pass(600 * RS_MSEC);
+    say("A", 1, 11, 0);
+    quiet();
+    user_sends(10);
+    get("A", 11, 1, 10);
+    const rs_time due = p.now + status().rto;
+    assert_true(due > old);
+    assert_true(rs_deadline(p.host) <= due);
+    p.now = old;
+    quiet();
+    assert_true(rs_deadline(p.host) == due);
+    p.now = due - 1;
+    quiet();
+    p.now = due;
+    get("A", 11, 1, 10);
+}
+
 /* MUST-20, SHLD-9 to SHLD-11: advice after R1, the end after R2. */
 static void silence_is_advised_at_r1_and_ends_the_connection_at_r2(void **unused)
 {
@@ -382,6 +408,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_syn_is_sent_again_ever_more_slowly_and_given_up_after_three_minutes),
         cmocka_unit_test(unacknowledged_text_is_sent_again_from_the_front_of_the_queue),
+        cmocka_unit_test(a_timer_put_off_fires_at_its_new_time_and_not_at_the_old),
         cmocka_unit_test(silence_is_advised_at_r1_and_ends_the_connection_at_r2),
         cmocka_unit_test(a_user_timeout_ends_the_connection_when_it_is_shorter),
         cmocka_unit_test(a_closed_window_is_probed_ever_more_slowly_for_as_long_as_it_is_answered),
