@@ -158,7 +158,8 @@ int endpoint_start(struct endpoint *e, const struct endpoint_config *c, struct n
     struct tapdev_config tap = { .name = c->device, .link = c->host.link, .mtu = c->host.mtu,
                                  .offload = c->host.offload,
                                  .txqueuelen = 5000, .addr = c->kernel_addr,
-                                 .prefix_len = c->host.prefix_len };
+                                 .prefix_len = c->kernel_addr.version == 6 ? c->host.prefix6
+                                                                           : c->host.prefix_len };
     e->device = c->kernel_addr.version ? tapdev_up(&tap, error)
                                        : tapdev_open(c->device, c->host.link, error);
     if (e->device < 0)

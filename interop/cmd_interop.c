@@ -22,13 +22,14 @@ enum {
     OPT_A,
     OPT_B,
     OPT_IP,
-    OPT_PUBLISH
+    OPT_PUBLISH,
+    OPT_PEER
 };
 
 struct arguments {
     struct interop_options options;
     struct report_paths reports;
-    const char *filter, *publish;
+    const char *filter, *publish, *peer;
     const struct stack *a, *b;
     bool slow, list, ip4, ip6;
     const char *path[64];
@@ -36,10 +37,13 @@ struct arguments {
 };
 
 static const struct argp_option options[] = {
-    { "jobs", 'j', "N", 0, "cases at once (48: most of them wait for a timer)", 0 },
+    { "jobs", 'j', "N", 0, "cases at once (64: most of them wait for a timer)", 0 },
     { "filter", 'f', "TEXT", 0, "only cases whose name contains TEXT", 0 },
     { "a", OPT_A, "STACK", 0, "only pairs with STACK at one end", 0 },
     { "b", OPT_B, "STACK", 0, "and with STACK at the other; passt only when it is named", 0 },
+    { "peer", OPT_PEER, "PROGRAM", 0,
+      "only an endpoint program, or all in a folder, against refstack: it is called CASE ADDRESS "
+      "PORT and ends by 127 when it does not know the case (see interop/peers)", 0 },
     { "ip", OPT_IP, "4|6|both", 0, "over which IP version (both)", 0 },
     { "slow", OPT_SLOW, NULL, 0, "also those that wait for the kernel's 60 s of TIME-WAIT", 0 },
     { "list", OPT_LIST, NULL, 0, "say which cases there are and run none", 0 },
@@ -88,6 +92,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case OPT_B:
         a->b = stack_argument("b", arg, state);
         return 0;
+    case OPT_PEER:
+        a->peer = arg;
+        return 0;
     case OPT_IP:
         ip_argument(a, arg, state);
         return 0;
@@ -129,7 +136,7 @@ static const struct argp argp = {
     .doc = "Plays interop cases between live stacks: refstack and lwIP against this machine's "
            "kernel and each other, each case in a process and a network namespace of its own."
            "\vPATH is a script (.pkt) or a folder of them; corpus/scripts/interop and the programs "
-           "curl, socat and ncat when none is given.",
+           "curl, socat and ncat and the endpoint programs in interop/peers when none is given.",
 };
 
 static int find_all(const struct arguments *a, struct interop_jobs *jobs)
@@ -137,6 +144,12 @@ static int find_all(const struct arguments *a, struct interop_jobs *jobs)
     char why[512];
     struct interop_scope scope = { .ip4 = a->ip4, .ip6 = a->ip6 };
     const char *all = "corpus/scripts/interop";
+    if (a->peer) {
+        if (interop_find_peer(jobs, a->peer, &scope, why) == 0)
+            return 0;
+        fprintf(stderr, "tcprig interop: %s; give --peer one that can be run\n", why);
+        return EXIT_USAGE;
+    }
     for (int i = 0; i < (a->n_paths ? a->n_paths : 1); i++) {
         if (interop_find(jobs, a->n_paths ? a->path[i] : all, why) < 0) {
             fprintf(stderr, "tcprig interop: %s%s\n", why,
@@ -152,8 +165,11 @@ static int find_all(const struct arguments *a, struct interop_jobs *jobs)
         return EXIT_USAGE;
     }
     interop_cast(jobs, &scope);
-    if (a->n_paths == 0 && a->ip4 && !a->a && !a->b)
-        interop_find_tools(jobs);
+    if (a->n_paths > 0 || a->a || a->b)
+        return 0;
+    interop_find_tools(jobs, &scope);
+    if (access("interop/peers", R_OK) == 0)
+        interop_find_peer(jobs, "interop/peers", &scope, why);
     return 0;
 }
 
@@ -187,7 +203,7 @@ static int run_all(const struct arguments *a, struct interop_jobs *jobs)
 
 int cmd_interop(int argc, char **argv)
 {
-    struct arguments a = { .options = { .jobs = 48 }, .ip4 = true, .ip6 = true };
+    struct arguments a = { .options = { .jobs = 64 }, .ip4 = true, .ip6 = true };
     struct interop_jobs jobs = { .n = 0 };
     argp_err_exit_status = EXIT_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, &a);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "harness/script_parse.h"
 #include "interop/known.h"
@@ -63,6 +64,16 @@ static bool is_bulk(const struct script *s)
     return octets > BULK;
 }
 
+/* Whether a timer runs in it: the case costs time and no work. */
+static bool waits(const struct script *s)
+{
+    for (size_t i = 0; i < s->n_events; i++)
+        if (s->event[i].kind == SC_FAULT || s->event[i].kind == SC_WAIT ||
+            s->event[i].kind == SC_SILENCE)
+            return true;
+    return false;
+}
+
 static void add_source(struct interop_jobs *jobs, const char *path, const char *below)
 {
     char error[SCRIPT_ERROR_SIZE], why[WIRE_TEXT];
@@ -79,6 +90,7 @@ static void add_source(struct interop_jobs *jobs, const char *path, const char *
     } else {
         source->roles = has_roles(source->script);
         source->bulk = is_bulk(source->script);
+        source->waits = waits(source->script);
         if (!play_config_read(&source->config, source->script, why))
             source->error = result_text("%s: %s", path, why);
         source->busy = source->bulk && !source->config.rates[END_A].drop;
@@ -217,15 +229,77 @@ void interop_cast(struct interop_jobs *jobs, const struct interop_scope *scope)
         }
 }
 
-void interop_find_tools(struct interop_jobs *jobs)
+static struct interop_job *add_tool(struct interop_jobs *jobs, const struct interop_tool *t, int ip)
 {
-    for (const struct interop_tool *t = interop_tools; t->name; t++) {
-        struct interop_job *job = add_job(jobs);
-        job->name = result_text("tools/%s", t->name);
-        job->tool = t;
-        job->cast = (struct play_cast){ { stack_find("refstack"), stack_find("linux") }, false, 4 };
-        play_config_default(&job->config);
+    struct interop_job *job = add_job(jobs);
+    job->tool = t;
+    job->cast = (struct play_cast){ { stack_find("refstack"), stack_find("linux") }, false, ip };
+    play_config_default(&job->config);
+    return job;
+}
+
+void interop_find_tools(struct interop_jobs *jobs, const struct interop_scope *scope)
+{
+    for (const struct interop_tool *t = interop_tools; t->name; t++)
+        for (int ip = 4; ip <= 6; ip += 2)
+            if (ip == 4 ? scope->ip4 : scope->ip6)
+                add_tool(jobs, t, ip)->name = result_text("tools/%s", t->name);
+}
+
+/* Every case over every version. */
+static void add_peer(struct interop_jobs *jobs, const char *program,
+                     const struct interop_scope *scope)
+{
+    const char *slash = strrchr(program, '/');
+    for (const struct interop_tool *t = interop_peer_cases; t->name; t++)
+        for (int ip = 4; ip <= 6; ip += 2) {
+            if (!(ip == 4 ? scope->ip4 : scope->ip6))
+                continue;
+            struct interop_tool *own = malloc(sizeof *own);
+            if (!own)
+                abort();
+            *own = *t;
+            memmove(own->arg + 1, t->arg, (TOOL_ARGS - 1) * sizeof own->arg[0]);
+            own->arg[0] = result_text("%s", program);
+            own->peer = true;
+            struct interop_job *job = add_tool(jobs, own, ip);
+            job->own = own;
+            job->name = result_text("peers/%s/%s", slash ? slash + 1 : program, t->name);
+        }
+}
+
+int interop_find_peer(struct interop_jobs *jobs, const char *path,
+                      const struct interop_scope *scope, char *why)
+{
+    struct dirent **entries;
+    struct stat st;
+    if (strchr(path, '/') && stat(path, &st) < 0) {
+        snprintf(why, WHY, "there is no endpoint program %.200s: %s", path, strerror(errno));
+        return -1;
     }
+    if (!strchr(path, '/') || !S_ISDIR(st.st_mode)) {
+        add_peer(jobs, path, scope);
+        return 0;
+    }
+    int n = scandir(path, &entries, NULL, alphasort);
+    for (int i = 0; i < n; i++) {
+        char *program = result_text("%s/%s", path, entries[i]->d_name);
+        if (entries[i]->d_name[0] != '.' && access(program, X_OK) == 0)
+            add_peer(jobs, program, scope);
+        free(program);
+        free(entries[i]);
+    }
+    if (n >= 0)
+        free(entries);
+    return 0;
+}
+
+static void free_job(struct interop_job *job)
+{
+    if (job->own)
+        free((void *)(uintptr_t)job->own->arg[0]);
+    free(job->own);
+    free(job->name);
 }
 
 void interop_filter(struct interop_jobs *jobs, const char *filter, bool slow)
@@ -234,7 +308,7 @@ void interop_filter(struct interop_jobs *jobs, const char *filter, bool slow)
     for (size_t i = 0; i < jobs->n; i++) {
         struct interop_job *job = &jobs->job[i];
         if ((filter && !strstr(job->name, filter)) || (job->config.slow && !slow))
-            free(job->name);
+            free_job(job);
         else
             jobs->job[kept++] = *job;
     }
@@ -244,7 +318,7 @@ void interop_filter(struct interop_jobs *jobs, const char *filter, bool slow)
 void interop_jobs_free(struct interop_jobs *jobs)
 {
     for (size_t i = 0; i < jobs->n; i++)
-        free(jobs->job[i].name);
+        free_job(&jobs->job[i]);
     free(jobs->job);
     interop_known_free(jobs);
     while (jobs->sources) {

@@ -127,6 +127,9 @@ unsigned play_flows_sleep(struct play *, struct pollfd *, unsigned cap);
 /* The two stacks and what joins them; false with the verdict set. */
 bool play_stage(struct play *);
 void play_stage_free(struct play *);
+/* Over IPv6: the kernel says nothing unasked; and its address takes a while to serve. */
+bool play_quiet6(struct ns_error *);
+bool play_wait_for_address(const struct rs_addr *, rs_time until);
 /* Trace. */
 extern const struct line_watch play_watch;
 void play_observe(void *arg, const struct rs_observation *);

@@ -48,6 +48,16 @@ static bool apply(const struct sysctl *s, size_t n, struct ns_error *error)
     return true;
 }
 
+bool play_quiet6(struct ns_error *error)
+{
+    const struct sysctl quiet6[] = {
+        { "net.ipv6.conf.default.accept_ra", "0" },
+        { "net.ipv6.conf.default.router_solicitations", "0" },
+        { "net.ipv6.conf.default.accept_dad", "0" },
+    };
+    return apply(quiet6, sizeof quiet6 / sizeof quiet6[0], error);
+}
+
 /* What would make the kernel's segments depend on the machine's load or on other cases is off:
  * tail loss probes, cached metrics, pacing, its talk with routers that are not there. */
 static bool kernel_settings(const struct play *p, struct ns_error *error)
@@ -65,11 +75,6 @@ static bool kernel_settings(const struct play *p, struct ns_error *error)
         { "net.ipv4.tcp_fastopen", on[KERNEL_FASTOPEN] ? "3" : "0" },
         { "net.ipv4.tcp_syncookies", on[KERNEL_SYNCOOKIES] ? "2" : "1" },
     };
-    const struct sysctl quiet6[] = {
-        { "net.ipv6.conf.default.accept_ra", "0" },
-        { "net.ipv6.conf.default.router_solicitations", "0" },
-        { "net.ipv6.conf.default.accept_dad", "0" },
-    };
     /* lwIP's ACKs come up to 250 ms late, and a least timeout of 200 ms would overtake them. */
     const struct sysctl patient = { "net.ipv4.tcp_rto_min_us", "400000" };
     const struct sysctl no6 = { "net.ipv6.conf.default.disable_ipv6", "1" };
@@ -77,7 +82,7 @@ static bool kernel_settings(const struct play *p, struct ns_error *error)
     if (!apply(settings, sizeof settings / sizeof settings[0], error))
         return false;
     /* A kernel without IPv6 has nothing to be silenced. */
-    if (p->cast.ip_version == 6 && !apply(quiet6, sizeof quiet6 / sizeof quiet6[0], error))
+    if (p->cast.ip_version == 6 && !play_quiet6(error))
         return false;
     if (p->cast.ip_version == 4)
         apply(&no6, 1, NULL);
@@ -107,7 +112,7 @@ static bool reaches_itself(struct sockaddr_in6 name)
 
 /* An IPv6 address serves only once a worker of the kernel has been by, even without duplicate
  * address detection, and its route comes last; frames that come before are lost. */
-static bool wait_for_address(const struct rs_addr *addr, rs_time until)
+bool play_wait_for_address(const struct rs_addr *addr, rs_time until)
 {
     struct sockaddr_in6 name = { .sin6_family = AF_INET6 };
     const struct timespec a_while = { .tv_nsec = 500 * 1000 };
@@ -133,7 +138,7 @@ static bool make_kernel(struct play *p)
     int fd = tapdev_up(&device, &error);
     if (fd < 0)
         return machine_cannot(p, &error);
-    if (p->cast.ip_version == 6 && !wait_for_address(&device.addr, pump_now() + 5 * RS_SEC)) {
+    if (p->cast.ip_version == 6 && !play_wait_for_address(&device.addr, pump_now() + 5 * RS_SEC)) {
         close(fd);
         ns_fail(&error, 77, "the kernel does not make its IPv6 address usable within 5 s");
         return machine_cannot(p, &error);

@@ -54,7 +54,7 @@ bool interop_play(const struct interop_job *job, struct result *r)
         return false;
     }
     if (job->tool)
-        interop_tool_play(job->tool, c);
+        interop_tool_play(job->tool, job->cast.ip_version, c);
     else
         play_case(&play, job->source->script, job->source->text, &job->cast, &job->config, c);
     return c->verdict == VERDICT_FAIL && play.stalled > STALL;
@@ -209,7 +209,15 @@ static void ended(struct running *run, struct interop_job *job, int status)
     fclose(job->answer);
 }
 
-/* The cases that take longest begin first: slow ones, then bulk ones, one per processor. */
+/* The cases that take longest begin first: slow ones, bulk ones, one per processor, and those that
+ * wait for a timer; what is over at once fills the gaps. */
+static int rank_of(const struct interop_job *job)
+{
+    if (job->config.slow)
+        return 3;
+    return job->source && job->source->bulk ? 2 : job->source && job->source->waits;
+}
+
 static struct interop_job *next_job(struct running *run, int processors)
 {
     struct interop_job *best = NULL;
@@ -217,7 +225,7 @@ static struct interop_job *next_job(struct running *run, int processors)
     for (size_t i = 0; i < run->jobs->n; i++) {
         struct interop_job *job = &run->jobs->job[i];
         bool busy = is_busy(job) && run->busy >= processors;
-        int rank = job->config.slow ? 2 : job->source && job->source->bulk ? 1 : 0;
+        int rank = rank_of(job);
         if (job->pid || job->done || busy || rank <= best_rank)
             continue;
         best = job;

@@ -20,8 +20,9 @@ struct interop_source {
     char *error;
     struct play_config config;
     bool roles; /* it has actors A and B */
-    bool bulk;  /* it moves much and takes longer than most */
-    bool busy;  /* and keeps a processor busy meanwhile, instead of waiting for lost segments */
+    bool bulk;  /* it moves much and takes longer than most, */
+    bool waits; /* for a timer, behind a lost segment or by itself */
+    bool busy;  /* keeping a processor busy, instead of waiting for lost segments */
 };
 
 /* A case that may run: a script in one of its roles, or a program of this machine as the peer. */
@@ -29,6 +30,7 @@ struct interop_job {
     char *name;
     const struct interop_source *source; /* NULL: a tool */
     const struct interop_tool *tool;
+    struct interop_tool *own; /* an endpoint program's, freed with the job; or NULL */
     struct play_config config;
     struct play_cast cast;
     const char *known; /* why it is known to fail, or NULL */
@@ -62,7 +64,10 @@ int interop_find(struct interop_jobs *, const char *path, char *why);
 /* Adds the cases that the scripts read make: by pair of stacks, IP version, role and option. */
 void interop_cast(struct interop_jobs *, const struct interop_scope *);
 /* Adds the cases in which a program of this machine talks to the endpoint. */
-void interop_find_tools(struct interop_jobs *);
+void interop_find_tools(struct interop_jobs *, const struct interop_scope *);
+/* Adds those of an endpoint program, or of all in a folder; -1 after a sentence in why. */
+int interop_find_peer(struct interop_jobs *, const char *path, const struct interop_scope *,
+                      char *why);
 /* Leaves only cases whose name contains the text, and slow ones only if asked for. */
 void interop_filter(struct interop_jobs *, const char *filter, bool slow);
 void interop_jobs_free(struct interop_jobs *);

@@ -11,10 +11,10 @@
 
 const struct stack stacks[] = {
     { .name = "refstack", .kind = STACK_HOST },
-    { .name = "lwip", .kind = STACK_SUT, .sut = &sut_lwip },
+    { .name = "lwip", .kind = STACK_SUT, .sut = &sut_lwip, .package = "liblwip0" },
     { .name = "linux", .kind = STACK_KERNEL },
     { .name = "slirp4netns", .kind = STACK_TRANSLATOR, .program = &translator_slirp4netns },
-    { .name = "passt", .kind = STACK_TRANSLATOR, .program = &translator_passt,
+    { .name = "passt", .kind = STACK_TRANSLATOR, .program = &translator_passt, .package = "passt",
       .when_named = true },
     { .name = NULL },
 };
@@ -57,12 +57,11 @@ bool stack_present(const struct stack *s, char *why, size_t cap)
     return stack != NULL;
 }
 
-/* The first line that the program says of its version, after its name. */
-static void program_version(const char *name, char *text, size_t cap)
+/* The first line that the command says, from the first number after its first word. */
+static void version_said(const char *command, char *text, size_t cap)
 {
-    char command[80], line[128] = "";
-    snprintf(command, sizeof command, "%s --version 2>/dev/null", name);
-    FILE *f = stack_program(name) ? popen(command, "r") : NULL;
+    char line[128] = "";
+    FILE *f = popen(command, "r");
     if (f && fgets(line, sizeof line, f)) {
         const char *rest = line + strcspn(line, " "); /* a name may have digits too */
         const char *number = rest + strcspn(rest, "0123456789");
@@ -70,6 +69,18 @@ static void program_version(const char *name, char *text, size_t cap)
     }
     if (f)
         pclose(f);
+}
+
+static void program_version(const struct stack *s, char *text, size_t cap)
+{
+    char command[160];
+    snprintf(command, sizeof command, "%s --version 2>/dev/null", s->name);
+    if (s->program && stack_program(s->name))
+        version_said(command, text, cap);
+    snprintf(command, sizeof command, "dpkg-query -W -f 'v ${Version}\\n' %s 2>/dev/null",
+             s->package ? s->package : "");
+    if (s->package && !text[0] && stack_program("dpkg-query"))
+        version_said(command, text, cap);
 }
 
 void stack_version(const struct stack *s, char *text, size_t cap)
@@ -80,8 +91,7 @@ void stack_version(const struct stack *s, char *text, size_t cap)
         snprintf(text, cap, "%s", TCPRIG_VERSION);
     if (s->kind == STACK_KERNEL && uname(&kernel) == 0)
         snprintf(text, cap, "%s", kernel.release);
-    if (s->kind == STACK_TRANSLATOR)
-        program_version(s->name, text, cap);
+    program_version(s, text, cap);
 }
 
 /* What is no part of this process plays as END_B only; refstack always as END_A.  Translators speak

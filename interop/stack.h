@@ -20,6 +20,7 @@ struct stack {
     enum stack_kind kind;
     const struct sut_ops *sut; /* STACK_SUT */
     const struct translator_program *program; /* STACK_TRANSLATOR */
+    const char *package; /* Debian's, which knows the version of what does not tell it */
     bool when_named; /* takes so long that it plays only when asked for by name */
 };
 
