@@ -12,6 +12,10 @@
  * segments, few enough that no queue fills meanwhile. */
 enum { BATCH = 64 };
 
+/* Frames read before the first of them is given to the host, which fetches what the later ones will
+ * touch meanwhile (rs_prefetch).  Pages of the buffer that no frame reaches stay untouched. */
+enum { IN_HAND = 4 * RS_PREFETCH_AHEAD };
+
 rs_time pump_now(void)
 {
     return clock_us();
@@ -21,7 +25,7 @@ void pump_init(struct pump *p, struct rs_host *host, int fd, enum rs_link link,
                const struct fault_rates *rates)
 {
     *p = (struct pump){ .host = host, .fd = fd, .batch = BATCH };
-    p->buf = malloc(PUMP_FRAME_MAX);
+    p->buf = malloc((size_t)IN_HAND * PUMP_FRAME_MAX);
     if (!p->buf)
         abort();
     for (int dir = 0; dir < 2; dir++)
@@ -60,16 +64,17 @@ static void deliver(struct pump *p, enum pump_dir dir, const uint8_t *frame, siz
         p->watch.delivered(p->watch.arg, dir, frame, len, now);
 }
 
-/* A frame in p->buf leaves its end. */
-static void send_frame(struct pump *p, enum pump_dir dir, size_t len, rs_time now)
+/* A frame leaves its end. */
+static void send_frame(struct pump *p, enum pump_dir dir, const uint8_t *frame, size_t len,
+                       rs_time now)
 {
     struct fault_link *link = &p->link[dir];
     bool direct = fault_idle(link);
-    enum sc_fault_action action = direct ? SC_N_FAULTS : fault_push(link, p->buf, len, now);
+    enum sc_fault_action action = direct ? SC_N_FAULTS : fault_push(link, frame, len, now);
     if (p->watch.sent)
-        p->watch.sent(p->watch.arg, dir, p->buf, len, now, action);
+        p->watch.sent(p->watch.arg, dir, frame, len, now, action);
     if (direct)
-        deliver(p, dir, p->buf, len, now);
+        deliver(p, dir, frame, len, now);
 }
 
 /* Headers from the buffer and text from the host's own pages, in one call. */
@@ -106,7 +111,7 @@ static bool from_host(struct pump *p, rs_time now)
         size_t len = rs_output(p->host, p->buf, PUMP_FRAME_MAX, now);
         if (len == 0)
             break;
-        send_frame(p, PUMP_TO_KERNEL, len, now);
+        send_frame(p, PUMP_TO_KERNEL, p->buf, len, now);
     }
     return n > 0;
 }
@@ -158,20 +163,46 @@ static bool from_kernel_placed(struct pump *p, rs_time now)
     return n > 0;
 }
 
+/* Reads up to `most` frames, as the device has them; returns how many. */
+static unsigned read_in_hand(struct pump *p, unsigned most, size_t len[IN_HAND])
+{
+    unsigned n = 0;
+    for (; n < most; n++) {
+        ssize_t got = read(p->fd, p->buf + (size_t)n * PUMP_FRAME_MAX, PUMP_FRAME_MAX);
+        if (got < 0 && errno != EAGAIN && errno != EINTR)
+            p->error = errno;
+        if (got <= 0)
+            break;
+        len[n] = (size_t)got;
+    }
+    return n;
+}
+
+/* The i-th frame in hand, or none. */
+static void prefetch(struct pump *p, const size_t len[IN_HAND], unsigned n, unsigned i)
+{
+    rs_prefetch(p->host, p->buf + (size_t)(i < n ? i : 0) * PUMP_FRAME_MAX, i < n ? len[i] : 0);
+}
+
 static bool from_kernel(struct pump *p, rs_time now)
 {
     if (p->offload)
         return from_kernel_placed(p, now);
-    unsigned n = 0;
-    for (; n < p->batch && !p->error; n++) {
-        ssize_t len = read(p->fd, p->buf, PUMP_FRAME_MAX);
-        if (len < 0 && errno != EAGAIN && errno != EINTR)
-            p->error = errno;
-        if (len <= 0)
-            break;
-        send_frame(p, PUMP_TO_HOST, (size_t)len, now);
+    size_t len[IN_HAND];
+    unsigned done = 0, n = IN_HAND;
+    while (done < p->batch && n == IN_HAND && !p->error) {
+        n = read_in_hand(p, p->batch - done < IN_HAND ? p->batch - done : IN_HAND, len);
+        const bool ahead = n > 1 && fault_idle(&p->link[PUMP_TO_HOST]);
+        for (unsigned i = 0; ahead && i < RS_PREFETCH_AHEAD; i++)
+            prefetch(p, len, n, i);
+        for (unsigned i = 0; i < n; i++) {
+            if (ahead)
+                prefetch(p, len, n, i + RS_PREFETCH_AHEAD);
+            send_frame(p, PUMP_TO_HOST, p->buf + (size_t)i * PUMP_FRAME_MAX, len[i], now);
+        }
+        done += n;
     }
-    return n > 0;
+    return done > 0;
 }
 
 static bool from_link(struct pump *p, enum pump_dir dir, rs_time now)

@@ -107,15 +107,14 @@ struct tcb *tcb_find_listener(struct rs_host *h, const struct rs_endpoint *local
 static uint32_t *place_of(struct rs_host *h, const struct demux_key *key, uint32_t held,
                           uint32_t change)
 {
-    for (uint32_t n = 0; n < h->demux_lines; n++) {
+    for (uint32_t n = 0;; n++) {
+        assert(n < h->demux_lines);
         struct demux_line *l = &h->demux[(key->line + n) & (h->demux_lines - 1)];
         for (unsigned i = 0; i < DEMUX_PLACES; i++)
             if (l->place[i] == held)
                 return &l->place[i];
         l->sent_on += change;
     }
-    assert(!"a TCB has no place in the demultiplexer");
-    return NULL;
 }
 
 void tcb_unhash(struct rs_host *h, struct tcb *t)
