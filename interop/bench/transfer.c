@@ -394,7 +394,8 @@ static void start_host(void)
     struct ns_error error;
     struct rtnl rt;
     endpoint_config_default(&config);
-    config.host.tcp.snd_buf = config.host.tcp.rcv_buf = 4 << 20;
+    /* Twice as much takes a tenth more CPU time: it is not in a second-level cache any more. */
+    config.host.tcp.snd_buf = config.host.tcp.rcv_buf = 2 << 20;
     config.host.offload = true;
     config.host.page_octets = 1 << 16;
     config.host.pages = 256;
