@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "harness/cmd.h"
+#include "harness/cmd_results.h"
 #include "harness/report.h"
 
 struct options {
@@ -14,12 +15,9 @@ struct options {
     int n_files;
 };
 
-enum { KEY_JSON = 256, KEY_JUNIT, KEY_HTML, KEY_TITLE };
+enum { KEY_TITLE = 256 };
 
 static const struct argp_option argp_options[] = {
-    { "html", KEY_HTML, "FILE", 0, "write one self-contained HTML page", 0 },
-    { "json", KEY_JSON, "FILE", 0, "write the results together as JSON", 0 },
-    { "junit", KEY_JUNIT, "FILE", 0, "write JUnit XML", 0 },
     { "title", KEY_TITLE, "TEXT", 0, "heading of the report (default: tcprig)", 0 },
     { 0 },
 };
@@ -28,14 +26,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct options *o = state->input;
     switch (key) {
-    case KEY_JSON:
-        o->paths.json = arg;
-        return 0;
-    case KEY_JUNIT:
-        o->paths.junit = arg;
-        return 0;
-    case KEY_HTML:
-        o->paths.html = arg;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->paths;
         return 0;
     case KEY_TITLE:
         o->title = arg;
@@ -52,6 +44,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
     .options = argp_options,
     .parser = parse_option,
+    .children = cmd_results,
     .args_doc = "FILE.json...",
     .doc = "Makes one report out of what `tcprig run`, `interop`, `triage` and others wrote with "
            "--json.  A FILE of - is standard input or output.",

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "harness/cmd.h"
+#include "harness/cmd_results.h"
 #include "harness/run_suite.h"
 #include "harness/script_parse.h"
 
@@ -21,7 +22,7 @@ struct options {
     int n_paths;
 };
 
-enum { KEY_JSON = 256, KEY_JUNIT, KEY_HTML, KEY_KEEP, KEY_FILTER, KEY_ON, KEY_TAP, KEY_SEED,
+enum { KEY_KEEP = 256, KEY_FILTER, KEY_ON, KEY_TAP, KEY_SEED,
        KEY_TIMEOUT, KEY_EXPECT, KEY_IP, KEY_SHELL, KEY_LOOSE };
 
 static const struct argp_option argp_options[] = {
@@ -37,9 +38,6 @@ static const struct argp_option argp_options[] = {
       "run N cases at once (default: one a processor); in real time, where a case sleeps nearly "
       "all of it, 48 count as one, and at most 96 run", 0 },
     { "tap", KEY_TAP, NULL, 0, "write TAP to standard output (the default)", 0 },
-    { "json", KEY_JSON, "FILE", 0, "write the results as JSON", 0 },
-    { "junit", KEY_JUNIT, "FILE", 0, "write JUnit XML", 0 },
-    { "html", KEY_HTML, "FILE", 0, "write one self-contained HTML page", 0 },
     { "seed", KEY_SEED, "N", 0, "seed of sequence numbers and ports (default: 1)", 0 },
     { "allow-shell", KEY_SHELL, NULL, 0,
       "let scripts run shell commands, on a live kernel and in its namespace", 0 },
@@ -63,16 +61,6 @@ static unsigned long number(struct argp_state *state, const char *arg, const cha
 static error_t parse_output(int key, char *arg, struct options *o)
 {
     switch (key) {
-    case KEY_JSON:
-        o->paths.json = arg;
-        return 0;
-    case KEY_JUNIT:
-        o->paths.junit = arg;
-        return 0;
-    case KEY_HTML:
-        o->paths.html = arg;
-        o->suite.trace_all = true;
-        return 0;
     case KEY_KEEP:
         o->suite.keep = arg;
         return 0;
@@ -90,6 +78,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct options *o = state->input;
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->paths;
+        return 0;
     case KEY_ON:
         o->on = arg;
         return 0;
@@ -128,6 +119,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
     .options = argp_options,
     .parser = parse_option,
+    .children = cmd_results,
     .args_doc = "PATH...",
     .doc = "Runs scripts in virtual time against a stack and judges each.\v"
            "A PATH is a script or a folder of .pkt files.  A stack is one of: refstack; linux, a "
@@ -178,6 +170,7 @@ int cmd_run(int argc, char **argv)
         return EXIT_USAGE;
     if (!o.n_paths)
         return usage("no script given; name scripts or folders of them, such as corpus/scripts");
+    o.suite.trace_all = o.paths.html != NULL;
     o.suite.ops = sut_find(o.on);
     if (!o.suite.ops) {
         snprintf(error, sizeof(error), "there is no stack '%s' here; --on takes refstack, linux, "

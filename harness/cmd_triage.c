@@ -8,6 +8,7 @@
 
 #include "harness/clock.h"
 #include "harness/cmd.h"
+#include "harness/cmd_results.h"
 #include "harness/report.h"
 #include "harness/triage.h"
 #include "harness/triage_files.h"
@@ -24,7 +25,7 @@ struct options {
     int n_paths;
 };
 
-enum { KEY_PROGRAMS = 256, KEY_JSON, KEY_JUNIT, KEY_HTML, KEY_BUG, KEY_LIMIT, KEY_TRIES };
+enum { KEY_PROGRAMS = 256, KEY_BUG, KEY_LIMIT, KEY_TRIES };
 
 static const struct argp_option argp_options[] = {
     { "target", 't', "NAME", 0, "fuzz target of the inputs (default: a part of their path)", 0 },
@@ -34,9 +35,6 @@ static const struct argp_option argp_options[] = {
     { "bug", KEY_BUG, "NAME", 0, "wake this planted bug", 0 },
     { "limit", KEY_LIMIT, "SECONDS", 0, "CPU time after which an input hangs (default: 2)", 0 },
     { "tries", KEY_TRIES, "N", 0, "runs for minimising a finding; 0: do not (default: 2000)", 0 },
-    { "json", KEY_JSON, "FILE", 0, "write the result as JSON", 1 },
-    { "junit", KEY_JUNIT, "FILE", 0, "write JUnit XML", 1 },
-    { "html", KEY_HTML, "FILE", 0, "write one self-contained HTML page", 1 },
     { 0 },
 };
 
@@ -54,15 +52,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     if ((key == KEY_LIMIT || key == KEY_TRIES) && !parse_number(arg, &number))
         argp_error(state, "\"%s\" is no number from 0 to 1000000", arg);
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->paths;
+        return 0;
     case 't': o->target = arg; return 0;
     case 'o': o->out = arg; return 0;
     case KEY_PROGRAMS: o->programs = arg; return 0;
     case KEY_BUG: o->bug = arg; return 0;
     case KEY_LIMIT: o->cpu_limit = number; return 0;
     case KEY_TRIES: o->tries = (unsigned)number; return 0;
-    case KEY_JSON: o->paths.json = arg; return 0;
-    case KEY_JUNIT: o->paths.junit = arg; return 0;
-    case KEY_HTML: o->paths.html = arg; return 0;
     case ARGP_KEY_ARGS:
         o->path = state->argv + state->next;
         o->n_paths = state->argc - state->next;
@@ -74,6 +72,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
     .options = argp_options,
     .parser = parse_option,
+    .children = cmd_results,
     .args_doc = "DIR|FILE...",
     .doc = "Replays crash inputs, each in a fresh process, groups them by signature, minimises one "
            "of each group by whole events and writes a bundle for it: input, script, pcapng, trace "

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "harness/cmd.h"
+#include "harness/cmd_results.h"
 #include "harness/report.h"
 #include "harness/stage0.h"
 
@@ -15,13 +16,10 @@ struct options {
     struct st0_seeds seeds;
 };
 
-enum { KEY_JSON = 256, KEY_JUNIT, KEY_HTML, KEY_EVERY, KEY_SEEDS };
+enum { KEY_EVERY = 256, KEY_SEEDS };
 
 static const struct argp_option argp_options[] = {
     { "every", KEY_EVERY, "N", 0, "run one cell in N (default: all)", 0 },
-    { "html", KEY_HTML, "FILE", 0, "write one self-contained HTML page", 0 },
-    { "json", KEY_JSON, "FILE", 0, "write the results as JSON", 0 },
-    { "junit", KEY_JUNIT, "FILE", 0, "write JUnit XML", 0 },
     { "seeds", KEY_SEEDS, "DIR", 0, "write an input of fuzz_conn for each rule met in each state",
       0 },
     { 0 },
@@ -42,20 +40,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     struct options *o = state->input;
 
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->paths;
+        return 0;
     case KEY_EVERY:
         o->every = positive(arg, state);
         return 0;
     case KEY_SEEDS:
         o->seeds.dir = arg;
-        return 0;
-    case KEY_JSON:
-        o->paths.json = arg;
-        return 0;
-    case KEY_JUNIT:
-        o->paths.junit = arg;
-        return 0;
-    case KEY_HTML:
-        o->paths.html = arg;
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "it takes no arguments, so not '%s'", arg);
@@ -68,6 +60,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
     .options = argp_options,
     .parser = parse_option,
+    .children = cmd_results,
     .doc = "Runs every event with every field on its boundaries in every state of refstack, and "
            "judges each by a table of RFC 9293 section 3.10 that shares no code with the stack.",
 };

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "harness/cmd.h"
+#include "harness/cmd_results.h"
 #include "harness/report.h"
 #include "interop/publish.h"
 #include "interop/run.h"
@@ -15,9 +16,6 @@
 enum {
     OPT_SLOW = 256,
     OPT_KEEP,
-    OPT_JSON,
-    OPT_JUNIT,
-    OPT_HTML,
     OPT_LIST,
     OPT_A,
     OPT_B,
@@ -50,9 +48,6 @@ static const struct argp_option options[] = {
     { "keep", OPT_KEEP, "DIR", 0, "keep pcapng and log of each case in DIR/PAIR/ipN/CASE", 0 },
     { "publish", OPT_PUBLISH, "FILE", 0,
       "write the matrix as JSON for a site: stacks, versions, cells", 0 },
-    { "json", OPT_JSON, "FILE", 0, "write the results as JSON", 0 },
-    { "junit", OPT_JUNIT, "FILE", 0, "write the results as JUnit XML", 0 },
-    { "html", OPT_HTML, "FILE", 0, "write the results as one HTML page", 0 },
     { NULL, 0, NULL, 0, NULL, 0 },
 };
 
@@ -78,6 +73,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &a->reports;
+        return 0;
     case 'j':
         a->options.jobs = atoi(arg);
         if (a->options.jobs < 1 || a->options.jobs > 1000)
@@ -110,15 +108,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case OPT_KEEP:
         a->options.keep = arg;
         return 0;
-    case OPT_JSON:
-        a->reports.json = arg;
-        return 0;
-    case OPT_JUNIT:
-        a->reports.junit = arg;
-        return 0;
-    case OPT_HTML:
-        a->reports.html = arg;
-        return 0;
     case ARGP_KEY_ARG:
         if (a->n_paths == (int)(sizeof a->path / sizeof a->path[0]))
             argp_error(state, "too many paths");
@@ -132,6 +121,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
     .options = options,
     .parser = parse_option,
+    .children = cmd_results,
     .args_doc = "[PATH...]",
     .doc = "Plays interop cases between live stacks: refstack and lwIP against this machine's "
            "kernel and each other, each case in a process and a network namespace of its own."
