@@ -80,7 +80,7 @@ static void own_all(struct census *c, const struct rs_host *h)
     }
     for (uint32_t i = 0; i < h->outq.n; i++)
         own_chain(c, &h->outq.entry[(h->outq.head + i) % OUTQ_ENTRIES].chain);
-    for (unsigned i = 0; i < NEIGHBOURS; i++)
+    for (unsigned i = 0; i < h->cfg.neighbours; i++)
         if (h->neigh[i].state == NEIGH_INCOMPLETE)
             own_chain(c, &h->neigh[i].waiting);
     struct chain head, data;

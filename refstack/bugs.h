@@ -192,6 +192,8 @@
     X(OWN_SOURCE, "the wire may bring datagrams from our own addresses", semantic) \
     X(ND_FAR, "Neighbour Discovery from beyond a router is believed", semantic) \
     X(ND_OVERRIDES, "an advertisement moves an entry that it is not to override", semantic) \
+    X(NEIGHBOUR_FLOOD, "addresses that never answer push out neighbours in use", liveness) \
+    X(NEIGHBOUR_UNCONFIRMED, "a neighbour is asked though its ACKs show the way works", semantic) \
     X(NEIGHBOUR_FOREVER, "a neighbour once known is never asked for again", liveness) \
     X(DAD_DEAF, "an address serves though somebody has claimed it", semantic) \
     X(DEMUX_PORT_IGNORED, "a connection is looked up without the remote port", semantic) \

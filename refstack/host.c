@@ -23,6 +23,7 @@ void rs_config_default(struct rs_config *c)
         .pages = 1024,
         .page_octets = 4096,
         .backlog = 16,
+        .neighbours = 64,
         .tcp = {
             .snd_buf = 256 * 1024,
             .rcv_buf = 256 * 1024,
@@ -65,6 +66,7 @@ void rs_config_small(struct rs_config *c)
     c->pages = 24;
     c->page_octets = 256;
     c->backlog = 3;
+    c->neighbours = 6;
     c->tcp.snd_buf = 2048;
     c->tcp.rcv_buf = 2048;
 }
@@ -74,6 +76,9 @@ static bool power_of_two(uint32_t x)
     return x && !(x & (x - 1));
 }
 
+/* Each new neighbour costs a look at every other when there is no room. */
+enum { NEIGHBOURS_MAX = 1024 };
+
 static bool config_usable(const struct rs_config *c)
 {
     const struct rs_tcp_config *t = &c->tcp;
@@ -81,13 +86,14 @@ static bool config_usable(const struct rs_config *c)
     return c->max_conns > 0 && c->max_conns <= 1u << 20 && power_of_two(c->demux_places) &&
            c->pages > 0 && power_of_two(c->page_octets) && c->page_octets >= 256 &&
            c->page_octets <= 1u << 20 && (uint64_t)c->pages * c->page_octets <= 1u << 31 &&
+           c->neighbours > 0 && c->neighbours <= NEIGHBOURS_MAX &&
            addr_config_usable(c) && t->snd_buf > 0 &&
            t->rcv_buf > 0 && t->snd_buf <= 1u << 30 && t->rcv_buf <= 1u << 30 && t->rto_min > 0;
 }
 
 /* The parts of the block, each aligned for its content. */
 struct layout {
-    size_t demux, tcb, next, pages, end;
+    size_t demux, tcb, neigh, next, pages, end;
 };
 
 enum { LINE = 64 }; /* octets of a cache line */
@@ -113,7 +119,8 @@ static struct layout layout_of(const struct rs_config *c)
 
     l.demux = align(sizeof(struct rs_host)) + LINE; /* the tables themselves begin at a line */
     l.tcb = l.demux + demux_lines(c) * sizeof(struct demux_line);
-    l.next = align(l.tcb + c->max_conns * sizeof(struct tcb));
+    l.neigh = align(l.tcb + c->max_conns * sizeof(struct tcb));
+    l.next = align(l.neigh + c->neighbours * sizeof(struct neighbour));
     l.pages = align(l.next + c->pages * sizeof(uint32_t));
     l.end = l.pages + (size_t)c->pages * c->page_octets;
     return l;
@@ -138,6 +145,7 @@ struct rs_host *rs_init(void *block, size_t size, const struct rs_config *c, rs_
     h->demux = (struct demux_line *)(void *)(at + l.demux - past);
     h->demux_lines = demux_lines(c);
     h->tcb = (struct tcb *)(void *)(at + l.tcb - past);
+    h->neigh = (struct neighbour *)(void *)(at + l.neigh);
     pool_init(&h->pool, at + l.pages, (uint32_t *)(void *)(at + l.next), c->pages, c->page_octets);
     for (unsigned i = 0; i < 4; i++) {
         const uint64_t key[2] = { c->seed, ~c->seed };
@@ -151,7 +159,10 @@ void rs_reset(struct rs_host *h, rs_time now)
 {
     h->now = now;
     memset(h->reasons, 0, sizeof h->reasons);
-    memset(h->neigh, 0, sizeof h->neigh);
+    memset(h->neigh, 0, h->cfg.neighbours * sizeof h->neigh[0]);
+    memset(h->neigh_bucket, 0, sizeof h->neigh_bucket);
+    h->neigh_last = 0;
+    h->neigh_due = RS_NEVER;
     if (!BUG(RESET_KEEPS_LIMITS))
         memset(h->icmp_ready, 0, sizeof h->icmp_ready);
     h->n_frag = 0;

@@ -7,7 +7,7 @@
 #include "refstack/tcb.h"
 #include "refstack/wheel.h"
 
-enum { NEIGHBOURS = 8, FRAG_QUEUES = 4, ICMP_BUCKETS = 8 };
+enum { NEIGH_BUCKETS = 32, FRAG_QUEUES = 4, ICMP_BUCKETS = 8 };
 /* Replies to strangers have a few places; the rest is for what connections have to say that are
  * gone by then, so that no flood of strangers keeps a RST from its peer. */
 enum { OUTQ_ENTRIES = 32, OUTQ_STRANGERS = 8 };
@@ -51,6 +51,7 @@ struct neighbour {
     uint8_t mac[6];
     uint8_t link;
     uint8_t tries;
+    uint16_t next; /* in its bucket's list, counted from 1 */
     enum neigh_state state : 8;
     rs_time deadline; /* the next solicitation; while REACHABLE, until when it is believed */
     rs_time used;     /* when last sent to */
@@ -115,7 +116,10 @@ struct rs_host {
     unsigned out_link; /* and that the last one out went by */
     struct own_addr own[OWN_ADDRS];
     unsigned n_own;
-    struct neighbour neigh[NEIGHBOURS];
+    struct neighbour *neigh; /* cfg.neighbours of them */
+    uint16_t neigh_bucket[NEIGH_BUCKETS]; /* lists through next; counted from 1 */
+    unsigned neigh_last; /* found last */
+    rs_time neigh_due;   /* the earliest deadline of those that are being asked for */
     uint32_t frag[FRAG_QUEUES]; /* pages that hold a struct frag_queue, the oldest first */
     unsigned n_frag;
     rs_time icmp_ready[ICMP_BUCKETS]; /* RFC 4443 section 2.4 (f), per hash of the destination */
@@ -247,6 +251,8 @@ void neigh_learn(struct rs_host *, struct neighbour *, const uint8_t mac[6], boo
 /* The neighbour's address, or NULL and the datagram waits in place of any older one. */
 const uint8_t *neigh_resolve(struct rs_host *, unsigned link, const struct rs_addr *hop,
                              const uint8_t *datagram, size_t len);
+/* A peer of an address of ours has acknowledged something new. */
+void neigh_progress(struct rs_host *, const struct rs_addr *own, const struct rs_addr *peer);
 size_t neigh_output(struct rs_host *, uint8_t *buf, size_t cap); /* the next solicitation due */
 rs_time neigh_deadline(const struct rs_host *);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "refstack/host.h"
+#include "refstack/siphash.h"
 
 /* RFC 4861 section 10. */
 enum { MAX_SOLICIT = 3 };
@@ -13,37 +14,95 @@ static const rs_time retrans = RS_SEC;
 static const rs_time reachable = 30 * RS_SEC;
 static const rs_time delay_first_probe = 5 * RS_SEC;
 
+/* Under the host's key, so that nobody chooses addresses that meet in one list. */
+static uint16_t *bucket_of(struct rs_host *h, unsigned link, const struct rs_addr *ip)
+{
+    uint8_t key[1 + sizeof ip->octet] = { (uint8_t)link };
+
+    memcpy(key + 1, ip->octet, ip->version == 4 ? 4 : 16);
+    return &h->neigh_bucket[siphash(&h->key[2], key, sizeof key) % NEIGH_BUCKETS];
+}
+
+static bool names(const struct neighbour *e, unsigned link, const struct rs_addr *ip)
+{
+    return e->state != NEIGH_FREE && e->link == link && rs_addr_eq(&e->ip, ip);
+}
+
+/* Most often it is the one that was asked for last. */
 struct neighbour *neigh_find(struct rs_host *h, unsigned link, const struct rs_addr *ip)
 {
-    for (int i = 0; i < NEIGHBOURS; i++)
-        if (h->neigh[i].state != NEIGH_FREE && h->neigh[i].link == link &&
-            rs_addr_eq(&h->neigh[i].ip, ip))
-            return &h->neigh[i];
+    if (names(&h->neigh[h->neigh_last], link, ip))
+        return &h->neigh[h->neigh_last];
+    for (unsigned i = *bucket_of(h, link, ip); i; i = h->neigh[i - 1].next) {
+        pool_steps(&h->pool, 1);
+        if (names(&h->neigh[i - 1], link, ip)) {
+            h->neigh_last = i - 1;
+            return &h->neigh[i - 1];
+        }
+    }
     return NULL;
 }
 
 static void forget(struct rs_host *h, struct neighbour *e)
 {
-    if (e->state != NEIGH_FREE)
-        chain_free(&h->pool, &e->waiting);
+    if (e->state == NEIGH_FREE)
+        return;
+    chain_free(&h->pool, &e->waiting);
+    uint16_t *at = bucket_of(h, e->link, &e->ip);
+    while (&h->neigh[*at - 1] != e)
+        at = &h->neigh[*at - 1].next;
+    *at = e->next;
     e->state = NEIGH_FREE;
 }
 
-/* A free entry, or the one longest not sent to: who only talks to us pushes out nobody we talk
- * to. */
+/* Who goes first when there is no room: who only talks to us pushes out nobody we talk to, and who
+ * never answered pushes out nobody who did, however many addresses somebody makes up. */
+static int standing(const struct neighbour *e)
+{
+    if (e->state == NEIGH_FREE)
+        return 0;
+    if (!e->used)
+        return 1;
+    return e->state == NEIGH_INCOMPLETE && !BUG(NEIGHBOUR_FLOOD) ? 2 : 3;
+}
+
+/* A free entry; else of those that stand lowest the one longest not sent to. */
 struct neighbour *neigh_new(struct rs_host *h, unsigned link, const struct rs_addr *ip)
 {
     struct neighbour *e = &h->neigh[0];
 
-    for (int i = 0; i < NEIGHBOURS && e->state != NEIGH_FREE; i++)
-        if (h->neigh[i].state == NEIGH_FREE || h->neigh[i].used < e->used)
-            e = &h->neigh[i];
+    for (unsigned i = 1; i < h->cfg.neighbours && e->state != NEIGH_FREE; i++) {
+        struct neighbour *o = &h->neigh[i];
+        pool_steps(&h->pool, 1);
+        if (standing(o) < standing(e) || (standing(o) == standing(e) && o->used < e->used))
+            e = o;
+    }
     forget(h, e);
+    uint16_t *bucket = bucket_of(h, link, ip);
     *e = (struct neighbour){
         .ip = *ip, .link = (uint8_t)link, .state = NEIGH_INCOMPLETE, .waiting = CHAIN_EMPTY,
-        .deadline = h->now
+        .deadline = h->now, .next = *bucket
     };
+    *bucket = (uint16_t)(e - h->neigh + 1);
+    if (h->now < h->neigh_due)
+        h->neigh_due = h->now;
     return e;
+}
+
+static bool timed(const struct neighbour *e)
+{
+    return e->state == NEIGH_INCOMPLETE || e->state == NEIGH_DELAY || e->state == NEIGH_PROBE;
+}
+
+/* When the next entry has to be asked for, kept so that nobody looks through all of them for each
+ * segment. */
+static void set_due(struct rs_host *h)
+{
+    h->neigh_due = RS_NEVER;
+    pool_steps(&h->pool, h->cfg.neighbours);
+    for (unsigned i = 0; i < h->cfg.neighbours; i++)
+        if (timed(&h->neigh[i]) && h->neigh[i].deadline < h->neigh_due)
+            h->neigh_due = h->neigh[i].deadline;
 }
 
 static void release(struct rs_host *h, struct neighbour *e)
@@ -61,6 +120,7 @@ static void release(struct rs_host *h, struct neighbour *e)
 void neigh_learn(struct rs_host *h, struct neighbour *e, const uint8_t mac[6], bool confirmed)
 {
     const bool news = e->state == NEIGH_INCOMPLETE || memcmp(e->mac, mac, 6) != 0;
+    const bool awaited = timed(e);
 
     memcpy(e->mac, mac, 6);
     if (confirmed) {
@@ -70,6 +130,25 @@ void neigh_learn(struct rs_host *h, struct neighbour *e, const uint8_t mac[6], b
         e->state = NEIGH_STALE;
     }
     release(h, e);
+    if (awaited && !timed(e))
+        set_due(h);
+}
+
+/* RFC 4861 section 7.3.1: the peer has acknowledged new text, so that the way there works, and the
+ * neighbour it leads through need not be asked. */
+void neigh_progress(struct rs_host *h, const struct rs_addr *own, const struct rs_addr *peer)
+{
+    const unsigned link = ip_link(h, own);
+
+    if (h->neigh_due == RS_NEVER || !h->link[link].ethernet || BUG(NEIGHBOUR_UNCONFIRMED))
+        return;
+    const struct rs_addr hop = ip_next_hop(h, link, peer);
+    struct neighbour *e = neigh_find(h, link, &hop);
+    if (!e || (e->state != NEIGH_DELAY && e->state != NEIGH_PROBE))
+        return;
+    e->state = NEIGH_REACHABLE;
+    e->deadline = h->now + reachable;
+    set_due(h);
 }
 
 const uint8_t *neigh_resolve(struct rs_host *h, unsigned link, const struct rs_addr *hop,
@@ -90,6 +169,8 @@ const uint8_t *neigh_resolve(struct rs_host *h, unsigned link, const struct rs_a
     if ((e->state == NEIGH_STALE || old) && !BUG(NEIGHBOUR_FOREVER)) {
         e->state = NEIGH_DELAY;
         e->deadline = h->now + delay_first_probe;
+        if (e->deadline < h->neigh_due)
+            h->neigh_due = e->deadline;
     }
     return e->mac;
 }
@@ -107,14 +188,11 @@ static void report(struct rs_host *h, const struct neighbour *e)
     icmp_error_for_tcp(h, &error);
 }
 
-static bool timed(const struct neighbour *e)
-{
-    return e->state == NEIGH_INCOMPLETE || e->state == NEIGH_DELAY || e->state == NEIGH_PROBE;
-}
-
 size_t neigh_output(struct rs_host *h, uint8_t *buf, size_t cap)
 {
-    for (int i = 0; i < NEIGHBOURS; i++) {
+    if (h->neigh_due > h->now)
+        return 0;
+    for (unsigned i = 0; i < h->cfg.neighbours; i++) {
         struct neighbour *e = &h->neigh[i];
         if (!timed(e) || e->deadline > h->now)
             continue;
@@ -136,15 +214,11 @@ size_t neigh_output(struct rs_host *h, uint8_t *buf, size_t cap)
         if (n)
             return n;
     }
+    set_due(h);
     return 0;
 }
 
 rs_time neigh_deadline(const struct rs_host *h)
 {
-    rs_time earliest = RS_NEVER;
-
-    for (int i = 0; i < NEIGHBOURS; i++)
-        if (timed(&h->neigh[i]) && h->neigh[i].deadline < earliest)
-            earliest = h->neigh[i].deadline;
-    return earliest;
+    return h->neigh_due;
 }

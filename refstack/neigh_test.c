@@ -214,6 +214,124 @@ static void many_who_ask_push_out_nobody_we_talk_to(void **state)
     quiet();
 }
 
+/* One of many neighbours asks for an echo; the reply has to find its way to it. */
+static void ping_from(uint8_t last)
+{
+    uint8_t datagram[IP4_HEADER + ICMP_HEADER];
+    const struct icmp_msg echo = { .type = ICMP_ECHO };
+    const struct ip4_hdr ip = { .ihl = 5, .ttl = 64, .total_len = sizeof datagram,
+                                .proto = IP_PROTO_ICMP, .src = rs_ip4(192, 0, 2, last),
+                                .dst = host4 };
+
+    ip4_emit_sum(&ip, datagram, sizeof datagram);
+    icmp_emit_sum(&echo, datagram + IP4_HEADER, ICMP_HEADER);
+    feed_frame(host_mac, ETH_TYPE_IP4, datagram, sizeof datagram);
+}
+
+static void answer_from(uint8_t last)
+{
+    struct arp_pkt arp = { .op = ARP_REPLY, .sender_mac = { 2, 0, 0, 0, 1, last } };
+    uint8_t buf[ARP_SIZE];
+
+    memcpy(arp.sender_ip, (uint8_t[]){ 192, 0, 2, last }, 4);
+    memcpy(arp.target_mac, host_mac, 6);
+    memcpy(arp.target_ip, host4.octet, 4);
+    arp_emit(&arp, buf, sizeof buf);
+    feed_frame(host_mac, ETH_TYPE_ARP, buf, sizeof buf);
+}
+
+/* Each address made up is asked for, and the latest of them at that: but none answers. */
+static void a_flood_of_addresses_made_up_pushes_out_nobody_who_answered(void **state)
+{
+    (void)state;
+    ethernet_up();
+    talk(false);
+    get_question(false, NULL);
+    confirm(false);
+    get_segment(false, peer_mac);
+    for (uint8_t last = 10; last < 200; last++) {
+        net.now += RS_MSEC;
+        ping_from(last);
+        assert_int_equal(get_frame(), ETH_TYPE_ARP);
+    }
+    talk(false);
+    get_segment(false, peer_mac);
+}
+
+static void as_many_neighbours_are_known_as_the_configuration_says(void **state)
+{
+    (void)state;
+    for (uint32_t most = 20; most <= 40; most += 20) {
+        unsigned asked = 0;
+        net_config(RS_LINK_ETHERNET);
+        net.cfg.neighbours = most;
+        net_start();
+        for (int round = 0; round < 2; round++) {
+            for (uint8_t last = 10; last < 50; last++) {
+                net.now += RS_MSEC;
+                ping_from(last);
+                if (get_frame() == ETH_TYPE_ARP) {
+                    asked++;
+                    answer_from(last);
+                    assert_int_equal(get_frame(), ETH_TYPE_IP4);
+                }
+                assert_int_equal(got_eth.dst[5], last);
+                quiet();
+            }
+        }
+        /* In turn, so that the one longest not sent to is always the one needed next. */
+        assert_int_equal(asked, most == 40 ? 40 : 80);
+    }
+    net.cfg.neighbours = 0;
+    assert_int_equal(rs_host_size(&net.cfg), 0);
+    net.cfg.neighbours = 1025;
+    assert_int_equal(rs_host_size(&net.cfg), 0);
+}
+
+static void peer_says(uint16_t flags, uint32_t seq, uint32_t ack, uint16_t port)
+{
+    struct tcp_seg seg = { .src_port = 80, .dst_port = port, .seq = seq, .ack = ack,
+                           .flags = flags, .wnd = 4096 };
+    uint8_t datagram[128];
+    struct ip4_hdr ip = { .ihl = 5, .ttl = 64, .proto = IP_PROTO_TCP, .src = peer4, .dst = host4 };
+    const size_t n = tcp_emit_sum(&seg, &peer4, &host4, datagram + IP4_HEADER, 100);
+
+    ip.total_len = (uint16_t)(IP4_HEADER + n);
+    ip4_emit_sum(&ip, datagram, sizeof datagram);
+    feed_frame(host_mac, ETH_TYPE_IP4, datagram, IP4_HEADER + n);
+}
+
+/* RFC 4861 section 7.3.1, and for ARP RFC 1122 section 2.3.2.1's advice from the layer above. */
+static void an_ack_of_new_text_confirms_the_neighbour(void **state)
+{
+    (void)state;
+    for (int progress = 0; progress < 2; progress++) {
+        struct rs_status s;
+        ethernet_up();
+        const int conn = talk(false);
+        get_question(false, NULL);
+        confirm(false);
+        get_segment(false, peer_mac);
+        rs_status(net.host, conn, &s);
+        const uint16_t port = s.local.port;
+        peer_says(TCP_SYN | TCP_ACK, 100, s.iss + 1, port);
+        get_segment(false, peer_mac);
+        net.now += 31 * RS_SEC;
+        rs_send(net.host, conn, "x", 1, RS_PUSH, net.now);
+        get_segment(false, peer_mac); /* to one no longer known to be there */
+        peer_says(TCP_ACK, 101, s.iss + 1 + (progress ? 1 : 0), port);
+        net.now += RS_SEC - 1;
+        quiet();
+        bool asked = false;
+        for (int i = 0; i < 60; i++) {
+            net.now += 100 * RS_MSEC;
+            while (pull() > 0)
+                asked = asked || (net.out[12] == 8 && net.out[13] == 6);
+        }
+        assert_int_equal(asked, !progress);
+    }
+}
+
 /* ---- RFC 4861 section 7.2.5 ---------------------------------------------------------------- */
 
 static void an_advertisement_moves_an_entry_only_when_it_is_to_override(void **state)
@@ -284,6 +402,9 @@ int main(void)
         cmocka_unit_test(what_is_believed_goes_stale_and_is_confirmed_by_asking_that_one),
         cmocka_unit_test(a_question_from_the_peer_is_answered_and_its_address_noted_as_stale),
         cmocka_unit_test(many_who_ask_push_out_nobody_we_talk_to),
+        cmocka_unit_test(a_flood_of_addresses_made_up_pushes_out_nobody_who_answered),
+        cmocka_unit_test(as_many_neighbours_are_known_as_the_configuration_says),
+        cmocka_unit_test(an_ack_of_new_text_confirms_the_neighbour),
         cmocka_unit_test(an_advertisement_moves_an_entry_only_when_it_is_to_override),
         cmocka_unit_test(an_advertisement_nobody_waits_for_is_not_noted),
         cmocka_unit_test(what_may_have_passed_a_router_is_no_discovery),

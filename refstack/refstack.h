@@ -157,6 +157,7 @@ struct rs_config {
     uint32_t pages;         /* of the shared buffer pool */
     uint32_t page_octets;   /* size of one page; a power of two, at least 256 */
     uint32_t backlog;       /* connections in SYN-RECEIVED or unaccepted, per listener */
+    uint32_t neighbours;    /* entries of the ARP and Neighbour Discovery cache; at most 1024 */
     struct rs_tcp_config tcp;
 };
 

@@ -348,6 +348,7 @@ static enum rs_reason ack_in_established(struct rs_host *h, struct tcb *t,
     if (advances) {
         acknowledged(h, t, seg, o);
         pmtu_on_ack(h, t);
+        neigh_progress(h, &t->local.addr, &t->remote.addr);
     }
     if (seq_ge(seg->ack, old_una)) {
         ecn_on_ack(h, t, seg);
