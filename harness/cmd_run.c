@@ -42,7 +42,8 @@ static const struct argp_option argp_options[] = {
     { "allow-shell", KEY_SHELL, NULL, 0,
       "let scripts run shell commands, on a live kernel and in its namespace", 0 },
     { "loose", KEY_LOOSE, NULL, 0,
-      "leave to the stack what the RFCs leave to it: order and padding of TCP options, PSH", 0 },
+      "leave to the stack what the RFCs leave to it: order and padding of TCP options, PSH, the "
+      "size of a window that is not zero", 0 },
     { "timeout", KEY_TIMEOUT, "SECONDS", 0, "real time one case may take (default: 60)", 0 },
     { 0 },
 };

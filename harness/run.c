@@ -176,6 +176,10 @@ static void meet(struct run *r, const struct sc_event *ev)
         to = r->base + (r->ops->wait ? RUN_LONGEST_REAL : RUN_LONGEST);
     const uint64_t slack = run_slack(r, to);
     run_advance(r, to + slack, true);
+    while (!r->over && r->sent_at < r->n_sent && run_passed_over(r, ev)) {
+        r->sent_at++;
+        run_advance(r, to + slack, true);
+    }
     if (r->over)
         return;
     if (r->sent_at == r->n_sent) {

@@ -97,12 +97,22 @@ static bool send_fast(struct run *r, const struct sc_call *c, size_t len, struct
     uint8_t *text = text_of(call_arg(c, 1), len, 0);
     o->value = r->ops->send_fast(r->sut, fd, &to, text, len, r->now);
     free(text);
-    o->connecting = o->again = o->value == -EINPROGRESS && r->pending.blocks;
-    if (o->value >= 0 && (size_t)o->value < len && r->pending.blocks) {
+    /* A call that blocks waits for the connection also where the SYN took it all. */
+    o->connecting = o->again = r->pending.blocks && (o->value >= 0 || o->value == -EINPROGRESS);
+    if (o->again && o->value > 0)
         r->pending.done = (size_t)o->value;
-        o->again = true;
-    }
     return true;
+}
+
+/* FreeBSD's sendto connects by itself where an address is given. */
+static bool implied_connect(struct run *r, const struct sc_call *c, struct outcome *o)
+{
+    struct rs_endpoint to = { r->config.remote, r->config.port };
+    if (!r->freebsd || strcmp(c->name, "sendto") != 0 || !r->ops->send_fast ||
+        (o->value != -EPIPE && o->value != -ENOTCONN) || !call_endpoint(call_arg(c, 4), &to))
+        return false;
+    o->value = r->ops->send_fast(r->sut, call_live_fd(r, c), &to, "", 0, r->now);
+    return o->value >= 0 || o->value == -EINPROGRESS;
 }
 
 void call_send(struct run *r, const struct sc_call *c, struct outcome *o)
@@ -128,6 +138,8 @@ void call_send(struct run *r, const struct sc_call *c, struct outcome *o)
         return;
     if (!(flags & MSG_FASTOPEN) || !send_fast(r, c, (size_t)len, o))
         send_octets(r, c, call_arg(c, 1), (size_t)len, flags & ~MSG_FASTOPEN, o);
+    if (implied_connect(r, c, o))
+        send_octets(r, c, call_arg(c, 1), (size_t)len, flags, o);
 }
 
 /* MSG_WAITALL where the runner makes calls block: whether there is as much as is wanted, or an end

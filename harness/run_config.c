@@ -26,9 +26,9 @@ static bool address(struct run *r, const char *text, struct rs_addr *a)
 static void option(struct run *r, const struct sc_pair *p)
 {
     /* What only tells packetdrill how to run, not the stack how to behave. */
-    static const char *const moot[] = { "ip_version", "tcp_ts_tick_usecs", "strict_segments",
+    static const char *const moot[] = { "ip_version", "strict_segments",
                                         "non_fatal", "gateway_ip", "netmask_ip", "speed",
-                                        "verbose", "dry_run", "send_omit_free", "define", "debug",
+                                        "verbose", "mss", "dry_run", "send_omit_free", "define", "debug",
                                         "gateway_linkaddr", "remote_linkaddr", "init_scripts",
                                         "persistent_tun_dev", "tcp_ts_ecr_scaled", "code_command",
                                         "code_format", "code_sockopt", NULL };
@@ -38,6 +38,8 @@ static void option(struct run *r, const struct sc_pair *p)
             return;
     if (!strcmp(p->name, "tolerance_usecs")) {
         r->tolerance = strtoull(value, NULL, 10);
+    } else if (!strcmp(p->name, "tcp_ts_tick_usecs")) {
+        r->ts_tick = strtoull(value, NULL, 10);
     } else if (!strcmp(p->name, "mtu")) {
         r->config.mtu = (uint16_t)strtoul(value, NULL, 10);
     } else if (!strcmp(p->name, "bind_port") || !strcmp(p->name, "connect_port")) {
@@ -94,6 +96,7 @@ void run_configure(struct run *r)
 {
     const struct sc_event *last = NULL; /* where a refusal by the stack is placed */
     r->tolerance = r->ops->wait ? REAL_TOLERANCE_US : VIRTUAL_TOLERANCE_US;
+    const uint64_t ours = r->tolerance;
     while (r->first_act < r->script->n_events && !acts(&r->script->event[r->first_act]))
         r->first_act++;
     for (size_t i = 0; i < r->script->n_events && !r->over; i++) {
@@ -108,6 +111,9 @@ void run_configure(struct run *r)
         else if (ev->kind == SC_CONFIG)
             settings(r, ev->u.pair);
     }
+    /* What was written for packetdrill was written for its tolerance. */
+    if (r->packetdrill && r->tolerance == ours)
+        r->tolerance = REAL_TOLERANCE_US;
     /* The runners of the public suites give IPv6 an MTU that makes the MSS the same. */
     if (r->packetdrill && r->opt->ip == 6 && !r->config.mtu)
         r->config.mtu = 1520;

@@ -81,3 +81,20 @@ bool run_icmp6(struct sc_icmp *m)
     }
     return false;
 }
+
+/* packetdrill watches one connection at a time: what an earlier one still sends is passed over, and
+ * where a SYN is to come also what is none. */
+bool run_passed_over(const struct run *r, const struct sc_event *ev)
+{
+    const struct run_sent *s = &r->sent[r->sent_at];
+    struct live_ip ip;
+    struct tcp_seg seg;
+    if (!(r->packetdrill || r->freebsd) || ev->kind != SC_PACKET || ev->u.packet.src_port ||
+        !run_ip_parse(&ip, r->opt->ip, s->octet, s->len) || ip.proto != IP_PROTO_TCP ||
+        tcp_parse(&seg, ip.payload, ip.payload_len) != WIRE_OK || (seg.flags & TCP_SYN))
+        return false;
+    if ((ev->u.packet.seg.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+        return true;
+    const struct run_conn *c = r->current < 0 ? NULL : &r->conn[r->current];
+    return c && (c->sut_port != seg.src_port || c->peer_port != seg.dst_port);
+}

@@ -206,6 +206,7 @@ static void inject_tcp(struct run *r, const struct sc_packet *p)
     uint8_t opt[TCP_OPT_MAX];
     bool bad;
     choose_irs(r, v, t);
+    v->of_syn = (t->flags & TCP_SYN) != 0;
     struct tcp_seg seg = { .src_port = c->peer_port, .dst_port = c->sut_port };
     seg.seq = wireview_num(v, t->seq, WV_PEER);
     seg.flags = t->flags;
@@ -272,6 +273,7 @@ static void inject_icmp(struct run *r, struct sc_icmp t)
     if (r->current < 0)
         run_conn_new(r, r->listen_port ? r->listen_port : r->config.port, 0);
     struct run_conn *c = &r->conn[r->current < 0 ? 0 : r->current];
+    c->view.of_syn = false;
     if (r->opt->ip == 6 && !run_icmp6(&t)) {
         run_end(r, VERDICT_UNSUPPORTED, "icmp: ICMPv6 has no such message");
         return;

@@ -200,8 +200,24 @@ static void as_setting(struct run *r, const struct known_sysctl *k, const char *
     }
 }
 
+/* Scripts that set FreeBSD's names take its defaults for granted, so far as they show. */
+static void freebsd(struct run *r)
+{
+    static const struct sut_setting line[] = {
+        { "rcv_buf", "65536" }, { "snd_buf", "32768" }, { "window_shift", "6" },
+        { "delayed_ack", "40ms" },
+    };
+    if (r->freebsd || r->sut || (r->ops->caps & SUT_SYSCTL))
+        return;
+    r->freebsd = true;
+    for (size_t i = 0; i < sizeof(line) / sizeof(line[0]); i++)
+        add_wish(r, line[i].name, line[i].value);
+}
+
 static void sysctl_value(struct run *r, const char *name, const char *value)
 {
+    if (!strncmp(name, "net.inet.", 9) || !strncmp(name, "kern.", 5))
+        freebsd(r);
     name = sc_strdup(&r->arena, name, strlen(name));
     value = sc_strdup(&r->arena, value, strlen(value));
     if (r->ops->caps & SUT_SYSCTL) {

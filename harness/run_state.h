@@ -61,7 +61,9 @@ struct run {
     struct sut_setting wish[RUN_WISHES]; /* what the stack is set to where it can be */
     size_t n_wishes;
     bool wishing;      /* what is set now are wishes */
-    bool packetdrill;  /* the script uses the helpers of packetdrill's suites */
+    bool packetdrill;  /* the script uses the helpers of packetdrill's suites, */
+    uint64_t ts_tick;  /* --tcp_ts_tick_usecs */
+    bool freebsd;      /* or the names of FreeBSD's settings */
     size_t first_act;  /* the first event that does something to the stack */
     uint64_t now, begun; /* microseconds; the script's zero is `begun` */
     uint64_t base;       /* time of the event before, since `begun` */
@@ -121,6 +123,8 @@ uint64_t run_slack(const struct run *, uint64_t to);
 
 void run_inject(struct run *, const struct sc_event *);
 void run_expect(struct run *, const struct sc_event *);
+/* Whether the next datagram is none of what this event is about. */
+bool run_passed_over(const struct run *, const struct sc_event *);
 /* `> ...`: what was sent by now counts as met, be it nothing. */
 void run_whatever(struct run *);
 /* `< raw ...`; false when the event is something else. */

@@ -164,10 +164,33 @@ static int64_t linux_state(enum rs_state state)
     return number[state];
 }
 
-static int64_t info_options(const struct rs_status *st)
+/* The states of Linux's congestion control, told from what RFC 6675 and RFC 6298 keep. */
+static int64_t linux_ca_state(const struct tcb *t)
+{
+    enum { OPEN, DISORDER, CWR, RECOVERY, LOSS };
+    if (t->retransmits > 0)
+        return LOSS;
+    if (t->in_recovery)
+        return RECOVERY;
+    return t->dup_acks > 0 ? DISORDER : OPEN;
+}
+
+/* In segments; what was never set is Linux's TCP_INFINITE_SSTHRESH. */
+static int64_t linux_ssthresh(const struct rs_status *st)
+{
+    return st->ssthresh >= INT32_MAX || !st->smss ? INT32_MAX : st->ssthresh / st->smss;
+}
+
+static int64_t linux_unacked(const struct rs_status *st)
+{
+    return st->smss ? (st->snd_nxt - st->snd_una + st->smss - 1) / st->smss : 0;
+}
+
+static int64_t info_options(const struct rs_status *st, const struct tcb *t)
 {
     return (st->ts_on ? TCPI_OPT_TIMESTAMPS : 0) | (st->sack_on ? TCPI_OPT_SACK : 0) |
-           (st->wscale_on ? TCPI_OPT_WSCALE : 0);
+           (st->wscale_on ? TCPI_OPT_WSCALE : 0) | (t->ecn_on ? TCPI_OPT_ECN : 0) |
+           (t->syn_text ? TCPI_OPT_SYN_DATA : 0);
 }
 
 bool ref_info(void *sut, int fd, const char *name, int64_t *v)
@@ -177,13 +200,20 @@ bool ref_info(void *sut, int fd, const char *name, int64_t *v)
     struct rs_status st;
     if (!k || k->conn < 0 || rs_status(s->host, k->conn, &st) < 0)
         return false;
+    const struct tcb *t = tcb_any_of_handle(s->host, k->conn);
     const struct {
         const char *name;
         int64_t value;
     } known[] = {
         { "tcpi_state", linux_state(st.state) },
-        { "tcpi_options", info_options(&st) },
+        { "tcpi_options", info_options(&st, t) },
         { "tcpi_snd_cwnd", st.smss ? st.cwnd / st.smss : 0 },
+        { "tcpi_snd_ssthresh", linux_ssthresh(&st) },
+        { "tcpi_ca_state", linux_ca_state(t) },
+        { "tcpi_unacked", linux_unacked(&st) },
+        { "tcpi_backoff", st.retransmits },
+        { "tcpi_reordering", 3 },
+        { "tcpi_snd_wnd", st.snd_wnd },
         { "tcpi_snd_mss", st.smss },
         { "tcpi_rcv_mss", st.rmss },
         { "tcpi_advmss", st.rmss },

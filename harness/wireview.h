@@ -22,6 +22,9 @@ struct wireview {
     uint32_t ts_recent, ts_last;
     /* What the script calls the numbers above: packetdrill maps ISNs and the SUT's timestamps. */
     uint32_t iss_script, irs_script, ts_live, ts_script;
+    /* packetdrill's rule: the plain numbers of a SYN are as the script chose them, those of any
+     * other segment count from the initial number as zero.  Set for the segment at hand. */
+    bool of_syn;
 };
 
 /* A scaled window only counts when both ends offered (RFC 7323 section 2.2), and never on a SYN. */
@@ -113,9 +116,9 @@ enum wireview_owner { WV_SUT, WV_PEER, WV_TS };
 static inline uint32_t wireview_rel(const struct wireview *v, uint32_t n, enum wireview_owner owner)
 {
     if (owner == WV_SUT)
-        return v->has_iss ? v->iss + (n - v->iss_script) : n;
+        return v->has_iss ? v->iss + (n - (v->of_syn ? v->iss_script : 0)) : n;
     if (owner == WV_PEER)
-        return v->has_irs ? v->irs + (n - v->irs_script) : n;
+        return v->has_irs ? v->irs + (n - (v->of_syn ? v->irs_script : 0)) : n;
     return v->has_ts_map ? v->ts_live + (n - v->ts_script) : n;
 }
 
@@ -165,9 +168,9 @@ static inline uint32_t wireview_script(const struct wireview *v, uint32_t live,
                                        enum wireview_owner owner)
 {
     if (owner == WV_SUT)
-        return v->has_iss ? live - v->iss + v->iss_script : live;
+        return v->has_iss ? live - v->iss + (v->of_syn ? v->iss_script : 0) : live;
     if (owner == WV_PEER)
-        return v->has_irs ? live - v->irs + v->irs_script : live;
+        return v->has_irs ? live - v->irs + (v->of_syn ? v->irs_script : 0) : live;
     return v->has_ts_map ? live - v->ts_live + v->ts_script : live;
 }
 

@@ -185,6 +185,7 @@ static void syn_text_acknowledged(struct rs_host *h, struct tcb *t, uint32_t ack
     flight_ack(&h->pool, &t->flight, t->iss, ack, ack, &d);
     chain_drop(&h->pool, &t->sendq, ack - t->iss - 1);
     t->snd_una = ack;
+    t->syn_text = seq_gt(ack, t->iss + 1);
     t->push_seq = seq_max(t->push_seq, ack);
     t->snd_up = seq_max(t->snd_up, ack);
     flight_lose(&h->pool, &t->flight, ack, ack, t->snd_nxt);

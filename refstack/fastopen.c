@@ -36,7 +36,7 @@ bool fastopen_accept(struct rs_host *h, struct tcb *l, struct tcb *t, const stru
     if (l->listener.fast_pending >= t->cfg->fastopen_pending)
         return false;
     l->listener.fast_pending++;
-    t->fast = true;
+    t->fast = t->syn_text = true;
     return true;
 }
 
@@ -104,7 +104,8 @@ void fastopen_option(struct rs_host *h, const struct tcb *t, struct tcp_option *
     const struct fastopen_entry *e = remembered(h, &t->remote.addr);
 
     *opt = (struct tcp_option){ .kind = OPT_FASTOPEN, .len = 0, .typed = true };
-    if (!t->cookie_due)
+    /* An active open that crossed another one is nobody's server. */
+    if (!t->cookie_due || (t->state != RS_SYN_SENT && !t->passive))
         return;
     if (t->state != RS_SYN_SENT) {
         cookie_for(h, &t->remote.addr, own);

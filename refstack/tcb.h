@@ -108,6 +108,7 @@ struct tcb {
     bool tlp_resent : 1; /* which was sent again for it */
     bool child : 1;      /* made by a listener */
     bool fast : 1;       /* its SYN's text was let in by a fast-open cookie */
+    bool syn_text : 1;   /* the text of the SYN counted, at either end */
     bool cookie_due : 1; /* the SYN or SYN,ACK carries a fast-open cookie, or asks for one */
     bool rtt_timing : 1;
     bool rtt_valid : 1;
