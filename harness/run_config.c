@@ -26,12 +26,12 @@ static bool address(struct run *r, const char *text, struct rs_addr *a)
 static void option(struct run *r, const struct sc_pair *p)
 {
     /* What only tells packetdrill how to run, not the stack how to behave. */
-    static const char *const moot[] = { "ip_version", "strict_segments",
-                                        "non_fatal", "gateway_ip", "netmask_ip", "speed",
-                                        "verbose", "mss", "dry_run", "send_omit_free", "define", "debug",
-                                        "gateway_linkaddr", "remote_linkaddr", "init_scripts",
-                                        "persistent_tun_dev", "tcp_ts_ecr_scaled", "code_command",
-                                        "code_format", "code_sockopt", NULL };
+    static const char *const moot[] = {
+        "ip_version", "strict_segments", "non_fatal", "gateway_ip", "netmask_ip", "speed",
+        "verbose", "mss", "dry_run", "send_omit_free", "define", "debug", "gateway_linkaddr",
+        "remote_linkaddr", "init_scripts", "persistent_tun_dev", "tcp_ts_ecr_scaled",
+        "code_command", "code_format", "code_sockopt", NULL
+    };
     const char *value = p->value ? p->value : "";
     for (int i = 0; moot[i]; i++)
         if (strcmp(moot[i], p->name) == 0)
