@@ -84,11 +84,12 @@ static void follow_edges(struct run *r, struct run_watch *w)
     int64_t queued = 0;
     const uint32_t ready = ready_of(r, w->fd);
     w->reported &= ready;
-    if (r->ops->ioctl && r->ops->ioctl(r->sut, r->live_fd[w->fd], FIONREAD, &queued) == 0) {
-        if (queued > w->queued)
-            w->reported &= ~(uint32_t)EPOLLIN;
-        w->queued = queued;
-    }
+    /* Without a count of what is queued, any text that came may be for this one. */
+    if (!r->ops->ioctl || r->ops->ioctl(r->sut, r->live_fd[w->fd], FIONREAD, &queued) < 0)
+        queued = r->texts_in;
+    if (queued > w->queued)
+        w->reported &= ~(uint32_t)EPOLLIN;
+    w->queued = queued;
 }
 
 void run_follow_edges(struct run *r)

@@ -232,6 +232,7 @@ static void inject_tcp(struct run *r, const struct sc_packet *p)
         return;
     }
     n = damage(r, t, r->buf + ip, n);
+    r->texts_in += t->text_len > 0;
     n += run_put_ip(r, t, IP_PROTO_TCP, n);
     run_deliver(r, r->buf, n);
     if (!(t->malform & ~SC_BAD_RESERVED))

@@ -78,6 +78,7 @@ struct run {
     bool nonblocking[RUN_FDS], is_listener[RUN_FDS];
     struct run_object *object[RUN_FDS];
     bool has_epoll;
+    int64_t texts_in; /* segments with text that were sent to the SUT */
     uint64_t timeout[2][RUN_FDS]; /* SO_RCVTIMEO, SO_SNDTIMEO; 0: none */
     struct sc_option cookie;      /* the latest fast-open cookie that the SUT gave */
     bool has_cookie;

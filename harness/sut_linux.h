@@ -89,4 +89,11 @@ int lin_state(void *, const struct rs_endpoint *local, const struct rs_endpoint 
 int lin_fd_state(void *, int fd);
 bool lin_info(void *, int fd, const char *name, int64_t *v);
 
+/* Further calls (sut_linux_more.c). */
+int lin_set_text(void *, int fd, int level, int option, const char *value, uint64_t now);
+int lin_get_text(void *, int fd, int level, int option, char *value, size_t cap);
+int lin_ioctl(void *, int fd, unsigned long request, int64_t *value);
+long lin_send_fast(void *, int fd, const struct rs_endpoint *, const void *, size_t len,
+                   uint64_t now);
+
 #endif
