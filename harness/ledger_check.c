@@ -1,6 +1,8 @@
 /* The ledger against the tree: a row that names what is not there is worse than no row. */
 #include "harness/ledger.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -187,6 +189,43 @@ static bool named(const struct ledger *l, const char *bug)
     return false;
 }
 
+/* "source-first" is planted where a file says BUG(SOURCE_FIRST). */
+static bool plants(const char *text, const char *bug)
+{
+    char call[80];
+    size_t n = (size_t)snprintf(call, sizeof call, "BUG(%.64s)", bug);
+    for (size_t i = 0; i < n; i++)
+        call[i] = call[i] == '-' ? '_' : (char)toupper((unsigned char)call[i]);
+    return strstr(text, call) != NULL;
+}
+
+/* A bug may get lost where code is written anew; then no test could ever see it. */
+static void check_planted(struct ledger *l)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/refstack", l->root);
+    bool *there = calloc(l->bugs.n + 1, sizeof *there);
+    DIR *folder = opendir(path);
+    const struct dirent *entry;
+    if (!there || !folder)
+        abort();
+    while ((entry = readdir(folder))) {
+        snprintf(path, sizeof path, "refstack/%.200s", entry->d_name);
+        const size_t end = strlen(path) - 2;
+        char *text = !strcmp(path + end, ".c") || !strcmp(path + end, ".h") ? ledger_slurp(l, path)
+                                                                            : NULL;
+        for (size_t b = 0; text && b < l->bugs.n; b++)
+            there[b] = there[b] || plants(text, l->bugs.item[b]);
+        free(text);
+    }
+    closedir(folder);
+    for (size_t b = 0; b < l->bugs.n; b++)
+        if (!there[b])
+            ledger_problem(l, NULL, "refstack/bugs.h: %s is planted nowhere in refstack/",
+                           l->bugs.item[b]);
+    free(there);
+}
+
 /* A tag without a row is told once, by the first script that carries it. */
 static bool first_of_tag(const struct ledger *l, size_t n)
 {
@@ -201,6 +240,7 @@ void ledger_check(struct ledger *l)
     for (size_t i = 0; i < l->n; i++)
         check_row(l, &l->row[i]);
     check_complete(l);
+    check_planted(l);
     for (size_t i = 0; i < l->n_tags; i++)
         if (first_of_tag(l, i) && !ledger_find(l, l->tag[i].id))
             ledger_problem(l, NULL, "corpus/scripts/%s.pkt: the tag %s has no row in the ledger",

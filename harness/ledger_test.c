@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -115,6 +116,51 @@ static void what_is_not_there_to_be_found_is_missed(void **unused)
     finds("OWN-99\t3.1\tr\t-\ttagged\t-\t-\n", "no script has the tag OWN-99");
 }
 
+static void put_file(const char *folder, const char *name, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* A tree of its own: a list with one bug that a file plants, and one that none does. */
+static void a_bug_that_no_file_plants_is_found(void **unused)
+{
+    char root[] = "/tmp/ledger-XXXXXX", folder[64];
+    struct ledger l;
+
+    (void)unused;
+    assert_non_null(mkdtemp(root));
+    snprintf(folder, sizeof folder, "%s/refstack", root);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    put_file(folder, "bugs.h", "#define RS_BUG_LIST(X) \\\n    X(STILL_THERE, \"t\", leak) \\\n"
+                               "    X(GOT_LOST, \"t\", leak)\n");
+    put_file(folder, "a.c", "if (BUG(STILL_THERE))\n");
+    put_file(root, "rows.tsv", "U-01\t1\ta\t-\tstage0\t-\t-\n");
+    char path[128];
+    snprintf(path, sizeof path, "%s/rows.tsv", root);
+    memset(said, 0, sizeof said);
+    FILE *err = fmemopen(said, sizeof said - 1, "w");
+    assert_non_null(err);
+    ledger_read(&l, root, path, err);
+    assert_int_equal(l.problems, 0);
+    ledger_check(&l);
+    ledger_free(&l);
+    fclose(err);
+    assert_non_null(strstr(said, "got-lost is planted nowhere"));
+    assert_null(strstr(said, "still-there is planted nowhere"));
+    unlink(path);
+    snprintf(path, sizeof path, "%s/bugs.h", folder);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/a.c", folder);
+    unlink(path);
+    rmdir(folder);
+    rmdir(root);
+}
+
 static void the_projects_own_names_only_what_is_there(void **unused)
 {
     struct ledger l;
@@ -143,6 +189,7 @@ int main(void)
         cmocka_unit_test(what_is_named_and_not_there_is_found),
         cmocka_unit_test(the_code_named_is_a_function_of_that_file_which_cites_the_label),
         cmocka_unit_test(what_is_not_there_to_be_found_is_missed),
+        cmocka_unit_test(a_bug_that_no_file_plants_is_found),
         cmocka_unit_test(the_projects_own_names_only_what_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,7 +103,9 @@ static enum rs_reason arrives_listen(struct rs_host *h, struct tcb *l, const str
         return reason;
     }
     /* Third, SYN; fourth, anything else is dropped. */
-    if (!(seg->flags & TCP_SYN))
+    if (BUG(LISTEN_ANSWERS_ANYTHING) && !(seg->flags & TCP_SYN))
+        reset_reply(h, ip, seg);
+    if (!(seg->flags & (BUG(LISTEN_TAKES_FIN) ? TCP_SYN | TCP_FIN : TCP_SYN)))
         return RS_REASON_NOT_SYN;
     if (l->stays && l->listener.backlog >= h->cfg.backlog) {
         if (l->cfg->syn_cookies && l->listener.queued < h->cfg.backlog)
@@ -225,20 +227,21 @@ static enum rs_reason arrives_syn_sent(struct rs_host *h, struct tcb *t, const s
     const bool ack = (seg->flags & TCP_ACK) != 0;
 
     /* First, ACK: unacceptable unless ISS < SEG.ACK =< SND.NXT. */
-    if (ack && (seq_le(seg->ack, t->iss) || seq_gt(seg->ack, t->snd_nxt))) {
+    if (ack && (seq_le(seg->ack, t->iss) || seq_gt(seg->ack, t->snd_nxt) ||
+                (BUG(SYN_ACK_OF_ALL) && seg->ack != t->snd_nxt))) {
         reset_reply(h, ip, seg);
         return RS_REASON_BAD_ACK;
     }
     /* Second, RST: only one that acknowledges our SYN counts (section 3.5.3). */
     if (seg->flags & TCP_RST) {
-        if (!ack)
+        if (!ack && !BUG(RST_ENDS_OPEN))
             return RS_REASON_RST_NOT_ACCEPTABLE;
         tcb_flush(h, t);
         tcb_closed(h, t, RS_EREFUSED);
         return RS_REASON_RESET;
     }
     /* Third, security: none.  Fourth, SYN. */
-    if (!(seg->flags & TCP_SYN))
+    if (!(seg->flags & TCP_SYN) && !BUG(SYN_SENT_WITHOUT_SYN))
         return RS_REASON_NOT_SYN;
     take_syn(h, t, seg, o);
     if (ack)

@@ -170,6 +170,30 @@
     X(FRAGMENT_BEYOND_END, "a fragment may end beyond the largest datagram", memory) \
     X(RECEIVE_BEYOND_ROOM, "RECEIVE copies all there is, however small the user's buffer", memory) \
     X(STALE_HANDLE, "a handle given back reaches the connection that came after", memory) \
+    X(SYN_TEXT_DROPPED, "text that came with a SYN is thrown away", semantic) \
+    X(LISTEN_ANSWERS_ANYTHING, "a listener resets what has neither SYN nor ACK", semantic) \
+    X(LISTEN_TAKES_FIN, "a FIN wakes a listener as a SYN does", semantic) \
+    X(RST_ENDS_OPEN, "a RST that acknowledges nothing refuses an OPEN", semantic) \
+    X(SYN_ACK_OF_ALL, "an ACK of a part of the text in a SYN does not count", liveness) \
+    X(SYN_SENT_WITHOUT_SYN, "an ACK without a SYN establishes an OPEN", semantic) \
+    X(CLOSING_DEAF_TO_RST, "a RST in CLOSING and LAST-ACK is not heeded", resource) \
+    X(SYN_RECEIVED_CHALLENGES, "a SYN in the window of SYN-RECEIVED changes nothing", semantic) \
+    X(ACK_BIT_NOT_NEEDED, "text without the ACK bit is taken", semantic) \
+    X(CLOSING_STAYS, "the ACK of the FIN is not heeded in CLOSING", liveness) \
+    X(LAST_ACK_ANY, "any ACK ends LAST-ACK", semantic) \
+    X(CLOSING_PASSED_BY,   \
+      "a FIN in FIN-WAIT-1 leads to TIME-WAIT whatever it acknowledges", semantic) \
+    X(RESERVED_REFUSED, "a segment with a reserved bit set is dropped", semantic) \
+    X(URGENT_WITHOUT_URG, "the urgent pointer counts without its bit", semantic) \
+    X(ZERO_WINDOW_SILENT, "text that comes into a closed window is not answered", liveness) \
+    X(LAST_TEXT_DROPPED, "CLOSE in CLOSE-WAIT drops what is queued", semantic) \
+    X(ABORT_SILENT, "ABORT tells the peer nothing", liveness) \
+    X(ABORT_RESETS_ALWAYS,   \
+      "ABORT sends a RST where the peer has sent its FIN and has ours", semantic) \
+    X(END_BEFORE_TEXT, "RECEIVE tells the end of the text before the text", semantic) \
+    X(SEND_AFTER_CLOSE, "SEND takes text after CLOSE", semantic) \
+    X(SELF_CONNECT, "a socket may be connected to itself", liveness) \
+    X(CROSSING_SYN_REFUSED, "the SYN,ACK that crosses ours is refused for its number", liveness) \
     X(RECEIVE_QUEUE_SHORT, "the last octet of a page is copied from the page behind it", memory) \
     X(REASSEMBLY_UNBOUNDED, "blocks are added past the end of their page", memory) \
     X(ACCEPT_TWICE, "a connection accepted stays in the listener's queue", resource) \

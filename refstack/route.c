@@ -287,7 +287,7 @@ bool ip_source_on(const struct rs_host *h, unsigned link, const struct rs_addr *
         if (o->state != OWN_VALID || o->addr.version != dst->version || o->link != link)
             continue;
         const unsigned f = fitness(o, dst);
-        if (f > best) {
+        if (f > best && !(BUG(SOURCE_FIRST) && best)) {
             best = f;
             *src = o->addr;
         }
@@ -322,6 +322,7 @@ static unsigned route(const struct rs_host *h, const struct rs_addr *dst)
     return link;
 }
 
+/* MUST-44. */
 bool ip_source_for(const struct rs_host *h, const struct rs_addr *dst, struct rs_addr *src)
 {
     if (!ip_is_loopback(dst))

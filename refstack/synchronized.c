@@ -42,7 +42,7 @@ static bool zero_window_allowance(struct rs_host *h, struct tcb *t, struct tcp_s
         return false;
     seg->text_len = 0;
     seg->flags &= (uint16_t)~TCP_FIN;
-    t->ack_now = true;
+    t->ack_now = t->ack_now || !BUG(ZERO_WINDOW_SILENT);
     tcb_ready(h, t);
     return true;
 }
@@ -60,7 +60,8 @@ static bool crossing_syn(struct rs_host *h, struct tcb *t, struct tcp_seg *seg)
     const uint16_t both = TCP_SYN | TCP_ACK;
 
     if (t->state != RS_SYN_RECEIVED || t->passive || seg->seq != t->irs ||
-        (seg->flags & (both | TCP_RST)) != both || !acknowledges_syn(t, seg))
+        (seg->flags & (both | TCP_RST)) != both || !acknowledges_syn(t, seg) ||
+        BUG(CROSSING_SYN_REFUSED))
         return false;
     seg->flags &= (uint16_t)~TCP_SYN;
     seg->seq++;
@@ -198,6 +199,8 @@ static enum rs_reason check_rst(struct rs_host *h, struct tcb *t, const struct t
         return RS_REASON_RESET;
     case RS_CLOSING:
     case RS_LAST_ACK:
+        if (BUG(CLOSING_DEAF_TO_RST))
+            return RS_REASON_RST_NOT_ACCEPTABLE;
         tcb_closed(h, t, 0);
         return RS_REASON_RESET;
     default: /* ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT */
@@ -213,7 +216,8 @@ static enum rs_reason check_syn(struct rs_host *h, struct tcb *t, const struct t
     if (!(seg->flags & TCP_SYN))
         return GO_ON;
     /* One before the window is the first SYN again, whatever came with it. */
-    if (t->state == RS_SYN_RECEIVED && t->passive && seq_in(seg->seq, rcv_nxt(t), rcv_wnd(t))) {
+    if (t->state == RS_SYN_RECEIVED && t->passive && seq_in(seg->seq, rcv_nxt(t), rcv_wnd(t)) &&
+        !BUG(SYN_RECEIVED_CHALLENGES)) {
         back_to_listen(h, t);
         return RS_REASON_RESET;
     }
@@ -367,7 +371,8 @@ static enum rs_reason ack_in_established(struct rs_host *h, struct tcb *t,
 /* What the ACK of our FIN means in each state; false when the TCB is gone. */
 static bool fin_acknowledged(struct rs_host *h, struct tcb *t)
 {
-    if (!t->fin_sent || t->snd_una != t->snd_nxt)
+    if ((!t->fin_sent || t->snd_una != t->snd_nxt) &&
+        !(BUG(LAST_ACK_ANY) && t->state == RS_LAST_ACK))
         return true;
     switch (t->state) {
     case RS_FIN_WAIT_1:
@@ -376,7 +381,8 @@ static bool fin_acknowledged(struct rs_host *h, struct tcb *t)
             tcb_arm(h, t, RS_TIMER_FIN_WAIT_2, h->now + t->cfg->fin_wait_2);
         return true;
     case RS_CLOSING:
-        tcb_enter_time_wait(h, t);
+        if (!BUG(CLOSING_STAYS))
+            tcb_enter_time_wait(h, t);
         return true;
     case RS_LAST_ACK:
         tcb_closed(h, t, 0);
@@ -390,7 +396,7 @@ static enum rs_reason check_ack(struct rs_host *h, struct tcb *t, const struct d
                                 const struct tcp_seg *seg, const struct tcp_opts *o)
 {
     if (!(seg->flags & TCP_ACK))
-        return RS_REASON_NO_ACK_BIT;
+        return BUG(ACK_BIT_NOT_NEEDED) ? GO_ON : RS_REASON_NO_ACK_BIT;
     if (t->state == RS_SYN_RECEIVED) {
         const enum rs_reason reason = ack_in_syn_received(h, t, ip, seg, o);
         if (reason != GO_ON)

@@ -11,7 +11,7 @@ static bool receiving(const struct tcb *t)
  * lies ahead of the text is the sender's choice (MUST-31). */
 void take_urgent(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg, uint32_t up)
 {
-    if (!(seg->flags & TCP_URG) || !receiving(t))
+    if ((!(seg->flags & TCP_URG) && !BUG(URGENT_WITHOUT_URG)) || !receiving(t))
         return;
     if (BUG(URGENT_POINTER_TRUSTED)) {
         const volatile uint8_t *urgent = seg->text;
@@ -136,6 +136,8 @@ static void take_fin(struct rs_host *h, struct tcb *t)
     switch (t->state) {
     case RS_FIN_WAIT_1: /* our FIN is not acknowledged, or this were FIN-WAIT-2 */
         tcb_set_state(h, t, RS_CLOSING);
+        if (BUG(CLOSING_PASSED_BY))
+            tcb_enter_time_wait(h, t);
         break;
     case RS_FIN_WAIT_2:
         tcb_enter_time_wait(h, t);
@@ -185,7 +187,7 @@ void hold_text_and_fin(struct rs_host *h, struct tcb *t, const struct tcp_seg *s
     const uint32_t seq = syn->seq + 1;
 
     if (syn->text_len > 0 &&
-        (h->pool.used > h->pool.n / 2 || syn->text_len > t->cfg->rcv_buf ||
+        (BUG(SYN_TEXT_DROPPED) || h->pool.used > h->pool.n / 2 || syn->text_len > t->cfg->rcv_buf ||
          !recvq_insert(&h->pool, &t->recvq, seq, syn->text, syn->text_len, true)))
         return;
     /* A FIN takes a number of the window like any octet. */

@@ -32,7 +32,7 @@ int rs_send(struct rs_host *h, int conn, const void *data, size_t len, unsigned 
         return RS_ENOCONN;
     if (t->state == RS_CLOSED)
         return ended(t, RS_ECLOSING);
-    if (t->closing)
+    if (t->closing && !BUG(SEND_AFTER_CLOSE))
         return RS_ECLOSING;
     /* "Change the connection from passive to active" when the remote socket is known. */
     if (t->state == RS_LISTEN) {
@@ -76,7 +76,8 @@ int rs_receive(struct rs_host *h, int conn, void *buf, size_t cap, rs_time now)
     if (t->state == RS_LISTEN)
         return t->stays ? RS_ENOTCONN : RS_EAGAIN;
     const uint32_t most = cap < INT32_MAX ? (uint32_t)cap : INT32_MAX;
-    const uint32_t n = t->deaf ? 0 : recvq_read(&h->pool, &t->recvq, buf, most);
+    const bool none = t->deaf || (BUG(END_BEFORE_TEXT) && t->fin_taken);
+    const uint32_t n = none ? 0 : recvq_read(&h->pool, &t->recvq, buf, most);
     if (n > 0) {
         window_update(h, t);
         return (int)n;
@@ -131,6 +132,8 @@ static int close_sending(struct rs_host *h, struct tcb *t)
     case RS_CLOSE_WAIT: /* LAST-ACK once the FIN is sent */
         if (t->closing)
             return RS_ECLOSING;
+        if (BUG(LAST_TEXT_DROPPED) && t->snd_una == t->snd_nxt)
+            chain_free(&h->pool, &t->sendq);
         t->closing = true;
         break;
     default:
@@ -175,7 +178,8 @@ int rs_abort(struct rs_host *h, int conn, rs_time now)
         return RS_ENOCONN;
     if (t->stays)
         close_listener(h, t);
-    const bool rst = t->state >= RS_SYN_RECEIVED && t->state <= RS_CLOSE_WAIT;
+    const bool rst = t->state >= RS_SYN_RECEIVED &&
+                     (t->state <= RS_CLOSE_WAIT || BUG(ABORT_RESETS_ALWAYS)) && !BUG(ABORT_SILENT);
     if (rst)
         reset_send(h, t, t->snd_nxt, false);
     t->user = false;

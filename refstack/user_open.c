@@ -14,7 +14,8 @@ static int both_ends(const struct rs_host *h, const struct rs_endpoint *asked,
     if (asked->addr.version != remote->addr.version || !ip_is_local(h, &asked->addr))
         return RS_EINVAL;
     /* A connection of a socket with itself has one TCB for two ends. */
-    return asked->port == remote->port && rs_addr_eq(&asked->addr, &remote->addr) ? RS_EINVAL : 0;
+    return asked->port == remote->port && rs_addr_eq(&asked->addr, &remote->addr) &&
+                   !BUG(SELF_CONNECT) ? RS_EINVAL : 0;
 }
 
 static void go_active(struct rs_host *h, struct tcb *t)

@@ -23,6 +23,8 @@ enum wire_result tcp_parse(struct tcp_seg *s, const uint8_t *p, size_t len)
     if (c.bad)
         return WIRE_TRUNCATED;
     const size_t header = (size_t)s->doff * 4;
+    if (BUG(RESERVED_REFUSED) && s->flags >> 9)
+        return WIRE_BAD_LENGTH;
     if (header < TCP_HEADER || (header > len && !BUG(TCP_OFFSET_TRUSTED)))
         return WIRE_BAD_LENGTH;
     s->opt_len = (uint8_t)(header - TCP_HEADER);
