@@ -138,6 +138,8 @@ static void every_kind_of_recovery_delivers_through_random_loss(void **unused)
         c.tcp.timestamps = kind & 4;
         c.tcp.congestion = kind & 8 ? RS_CC_CUBIC : RS_CC_NEWRENO;
         c.tcp.ecn = kind & 16;
+        /* Without timestamps RTO stays backed off from loss to loss (Karn): R2 would be luck. */
+        c.tcp.r2 = 3600 * RS_SEC;
         open_pair(&p, &c);
         p.sim.tap = lose_at_random;
         p.sim.arg = &random;
