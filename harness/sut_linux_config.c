@@ -130,6 +130,9 @@ static bool set(struct lin_sut *s, const struct sut_setting *g, char *why, size_
     bool known = false;
     if (strncmp(g->name, "net.", 4) == 0)
         return set_sysctl(g->name, g->value, why, cap);
+    if (!strcmp(g->name, "congestion") && g->value)
+        return set_sysctl("net.ipv4.tcp_congestion_control",
+                          strcmp(g->value, "newreno") ? g->value : "reno", why, cap);
     if (!g->value || !parse(g->value, &v)) {
         snprintf(why, cap, "linux cannot take the value '%s' for %s", g->value ? g->value : "",
                  g->name);
