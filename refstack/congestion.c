@@ -82,8 +82,8 @@ void cc_on_ack(struct rs_host *h, struct tcb *t, uint32_t acked, uint32_t flight
     t->cwnd = min_u32(t->cwnd, limit);
 }
 
-/* RFC 5681 section 3.2, step 2: what limited transmit sent beyond cwnd does not count.  With SACK it
- * sends for what has left the pipe, and stays within cwnd. */
+/* RFC 5681 section 3.2, step 2: what limited transmit sent beyond cwnd does not count.  With SACK
+ * it sends for what has left the pipe, and stays within cwnd. */
 void cc_on_congestion(struct rs_host *h, struct tcb *t)
 {
     const uint32_t flight = t->snd_nxt - t->snd_una;
