@@ -110,6 +110,7 @@ static void a_frame_shorter_than_the_offload_header_is_no_frame(void **state)
     assert_int_equal(count_of(RS_REASON_LINK_TRUNCATED), sizeof frame);
     assert_int_equal(count_of(RS_REASON_LINK_NOT_OURS), 1);
     quiet();
+    assert_int_equal(rs_output(net.host, net.out, VNET_HEADER - 1, net.now), 0);
 }
 
 /* RFC 4861 sections 7.1.1 and 7.2.3. */
@@ -148,6 +149,52 @@ static void without_an_address_of_its_own_a_host_says_nothing(void **state)
     quiet();
 }
 
+/* RFC 4862 section 5.4: time stands at each step of the detection. */
+static void the_deadline_is_the_next_step_of_address_detection(void **state)
+{
+    (void)state;
+    ethernet_up();
+    net.cfg.dad = true;
+    net_start();
+    assert_int_equal(rs_deadline(net.host), net.now);
+    while (pull() > 0)
+        continue;
+    const rs_time next = rs_deadline(net.host);
+    assert_in_range(next, net.now + 1, net.now + RS_SEC);
+    net.now = next;
+    quiet();
+    assert_int_equal(rs_deadline(net.host), RS_NEVER);
+}
+
+/* With the only page taken by what waits for one neighbour, what is for another cannot wait; the
+ * neighbour is asked for all the same, and time brings the segment again. */
+static void what_finds_no_page_to_wait_in_comes_again(void **state)
+{
+    const struct rs_endpoint from = { .port = 1000 };
+    struct rs_endpoint to = { .addr = peer4, .port = 80 };
+    uint8_t reply[28];
+
+    (void)state;
+    ethernet_up();
+    net.cfg.pages = 1;
+    net.cfg.tcp.rto_initial = net.cfg.tcp.rto_max = RS_SEC / 2;
+    net_start();
+    assert_true(rs_open_active(net.host, &from, &to, net.now) >= 0);
+    assert_int_equal(get_frame(), ETH_TYPE_ARP);
+    to.addr.octet[3] = 3;
+    assert_true(rs_open_active(net.host, &from, &to, net.now) >= 0);
+    assert_int_equal(get_frame(), ETH_TYPE_ARP);
+    quiet();
+    struct arp_pkt arp = { .op = 2, .sender_ip = { 192, 0, 2, 3 }, .target_ip = { 192, 0, 2, 1 } };
+    memcpy(arp.sender_mac, other_mac, 6);
+    memcpy(arp.target_mac, host_mac, 6);
+    feed_frame(host_mac, ETH_TYPE_ARP, reply, arp_emit(&arp, reply, sizeof reply));
+    quiet();
+    net.now += RS_SEC / 2;
+    assert_int_equal(get_frame(), ETH_TYPE_IP4);
+    assert_memory_equal(got_eth.dst, other_mac, 6);
+}
+
 /* RFC 4443 section 2.4 (e): who has no address yet is told of no error. */
 static void no_error_goes_to_the_unspecified_address(void **state)
 {
@@ -172,6 +219,8 @@ int main(void)
         cmocka_unit_test(a_frame_shorter_than_the_offload_header_is_no_frame),
         cmocka_unit_test(a_solicitation_with_a_group_for_sender_or_for_nobody_here_is_dropped),
         cmocka_unit_test(without_an_address_of_its_own_a_host_says_nothing),
+        cmocka_unit_test(the_deadline_is_the_next_step_of_address_detection),
+        cmocka_unit_test(what_finds_no_page_to_wait_in_comes_again),
         cmocka_unit_test(no_error_goes_to_the_unspecified_address),
     };
     return cmocka_run_group_tests(tests, test_guard_up, net_down);

@@ -106,14 +106,13 @@ static enum rs_reason check_sequence(struct rs_host *h, struct tcb *t, struct tc
     return RS_REASON_OUT_OF_WINDOW;
 }
 
-/* RFC 7323 section 4.3 (2): the TSval to echo is that of the segment the last ACK pointed at. */
+/* RFC 7323 section 4.3 (2): the TSval to echo is that of the segment the last ACK pointed at.  One
+ * older than TS.Recent has been refused by now, unless that is out of date (section 5.5). */
 static void update_ts_recent(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
                              const struct tcp_opts *o)
 {
     if (!t->ts_on || !o->has_ts || (seg->flags & TCP_RST) ||
         (seq_gt(seg->seq, t->last_ack_sent) && !BUG(TS_ECHO_LATEST)))
-        return;
-    if (seq_lt(o->ts_val, t->ts_recent) && h->now - t->ts_recent_at <= ts_recent_lifetime)
         return;
     t->ts_recent = o->ts_val;
     t->ts_recent_at = h->now;

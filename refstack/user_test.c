@@ -203,7 +203,9 @@ static void no_port_drawn_connects_a_socket_to_itself(void **unused)
 
     (void)unused;
     plain_up();
-    for (uint32_t port = 1024; port < 65536; port++) {
+    for (uint32_t n = 0; n < 3 * 64512; n++) {
+        const uint32_t port = 1024 + n % 64512;
+        pass(n % 64512 == 0);
         remote.port = (uint16_t)port;
         p.conn = rs_open_active(p.host, &any, &remote, p.now);
         assert_true(p.conn >= 0);

@@ -213,10 +213,34 @@ static void going_from_deadline_to_deadline_ends(void **unused)
     }
 }
 
+/* The search for the earliest of many has an end: then the answer is early, never late, and going
+ * from answer to answer still fires each at its time. */
+static void of_a_crowd_the_next_time_is_early_but_never_late(void **unused)
+{
+    struct bed b;
+    int asked = 0;
+    uint64_t now = 0;
+
+    (void)unused;
+    open_bed(&b, 0);
+    for (uint32_t i = 0; i < 40; i++)
+        arm(&b, i, 4096 + 4095 - 3 * i);
+    while (earliest(&b) != NEVER && asked++ < 1000) {
+        const uint64_t next = next_of(&b);
+        assert_true(next >= now && next <= earliest(&b));
+        now = next;
+        for (uint32_t i; (i = expire(&b, now)) != WHEEL_NONE; b.model[i] = NEVER)
+            assert_int_equal(b.model[i], now);
+    }
+    assert_int_equal(earliest(&b), NEVER);
+    assert_true(asked < 60);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_fire_in_order_and_not_before_their_time),
+        cmocka_unit_test(of_a_crowd_the_next_time_is_early_but_never_late),
         cmocka_unit_test(one_jump_over_many_slots_fires_all_in_order),
         cmocka_unit_test(a_time_beyond_the_rim_is_kept_to),
         cmocka_unit_test(an_entry_disarmed_or_moved_does_not_fire),

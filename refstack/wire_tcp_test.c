@@ -203,10 +203,25 @@ static void options_are_padded_to_a_multiple_of_four_and_missing_text_is_zeros(v
     assert_true(tcp_checksum_ok(&a, &b, out, sizeof out));
 }
 
+/* Where text is counted but not given, zeros stand in the segment, and never what was there. */
+static void text_that_is_not_given_is_zeros(void **state)
+{
+    const struct tcp_seg s = { .doff = 5, .flags = TCP_ACK, .text_len = 7 };
+    uint8_t buf[TCP_HEADER + 7];
+    const uint8_t zeros[7] = { 0 };
+
+    (void)state;
+    memset(buf, 0xff, sizeof buf);
+    assert_int_equal(tcp_emit(&s, buf, sizeof buf), sizeof buf);
+    assert_memory_equal(buf + TCP_HEADER, zeros, sizeof zeros);
+    assert_int_equal(tcp_emit(&s, buf, sizeof buf - 1), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_segment_is_read_field_by_field),
+        cmocka_unit_test(text_that_is_not_given_is_zeros),
         cmocka_unit_test(every_truncation_of_the_fixed_header_is_refused),
         cmocka_unit_test(a_data_offset_that_lies_is_refused_and_never_read_past_the_end),
         cmocka_unit_test(all_4096_sets_of_flags_are_held_and_emitted),
