@@ -271,7 +271,8 @@ int main(int argc, char **argv)
     b.max_conns = a.max_conns + 1000;
     printf("an idle connection takes %zu octets and its share of the demultiplexer\n",
            (rs_host_size(&b) - rs_host_size(&a)) / 1000);
-    printf("ns of CPU a segment and its acknowledgment, and as a multiple of one connection's\n");
+    printf("ns of CPU a segment and its acknowledgment, and as a multiple of one connection's\n"
+           "(goal 1.5)\n");
     printf("connections");
     for (enum order order = SAME; order < N_ORDERS; order++)
         printf("  %12s", title[order]);
