@@ -205,6 +205,7 @@
     X(PMTU_CREDULOUS, "a path MTU is believed though larger segments have just arrived", semantic) \
     X(PMTU_PROBE_CONGESTS, "the loss of a path MTU probe alone is taken for congestion", semantic) \
     X(PMTU_SILENT, "what was too big for the path is not sent again", liveness) \
+    X(FRAGMENT_ID_FIXED, "all datagrams sent in pieces have one identification", semantic) \
     X(FRAGMENT_OVERLAP, "overlapping fragments are put together", semantic) \
     X(FRAGMENT_HOLE, "a datagram is whole once its last fragment is there", leak) \
     X(FRAGMENT_PAGE_LEAK, "what waited for more fragments is kept for ever", resource) \

@@ -166,6 +166,7 @@ void rs_reset(struct rs_host *h, rs_time now)
     if (!BUG(RESET_KEEPS_LIMITS))
         memset(h->icmp_ready, 0, sizeof h->icmp_ready);
     h->n_frag = 0;
+    h->fragmented = 0;
     addr_init(h);
     memset(h->fastopen, 0, sizeof h->fastopen);
     h->fastopen_next = 0;

@@ -122,6 +122,7 @@ struct rs_host {
     rs_time neigh_due;   /* the earliest deadline of those that are being asked for */
     uint32_t frag[FRAG_QUEUES]; /* pages that hold a struct frag_queue, the oldest first */
     unsigned n_frag;
+    uint64_t fragmented; /* datagrams sent in pieces */
     rs_time icmp_ready[ICMP_BUCKETS]; /* RFC 4443 section 2.4 (f), per hash of the destination */
     unsigned looped; /* datagrams to ourselves taken in this call of rs_output */
     struct fastopen_entry fastopen[FASTOPEN_ENTRIES];
@@ -204,6 +205,16 @@ size_t ip_emit_header(const struct rs_host *, const struct rs_addr *src, const s
 /* Queues a datagram of a header and a body; dropped when there is no room. */
 void ip_queue(struct rs_host *, const struct rs_addr *src, const struct rs_addr *dst,
               const uint8_t *head, size_t head_len, const uint8_t *body, size_t body_len);
+
+/* What a header of either version says. */
+struct ip_out {
+    const struct rs_addr *src, *dst;
+    uint8_t proto, tos, ttl;
+};
+/* Queues a datagram of an ICMP header and a body, in pieces where the link's MTU asks for it; or
+ * nothing when there is no room for them (ip_send.c). */
+void ip_send(struct rs_host *, const struct ip_out *, const uint8_t head[ICMP_HEADER],
+             const uint8_t *body, size_t body_len);
 
 /* ---- reassembly (frag.c) ---- */
 struct fragment {

@@ -5,23 +5,21 @@ enum { HARD_FROM = ICMP_PROTO_UNREACHABLE, HARD_TO = ICMP_PORT_UNREACHABLE };
 
 static void echo_reply(struct rs_host *h, const struct datagram *ip, const struct icmp_msg *echo)
 {
-    uint8_t head[IP4_HEADER + ICMP_HEADER];
+    const struct ip_out out = { .src = &ip->dst, .dst = &ip->src, .proto = IP_PROTO_ICMP,
+                                .tos = ip->tos, .ttl = h->cfg.tcp.ttl };
+    uint8_t head[ICMP_HEADER];
     struct icmp_msg reply = *echo;
-    const size_t n = ip_emit_header(h, &ip->dst, &ip->src, IP_PROTO_ICMP, ip->tos, h->cfg.tcp.ttl,
-                                    ICMP_HEADER + echo->body_len, head, sizeof head);
-    if (!n)
-        return;
+
     reply.type = ICMP_ECHO_REPLY;
     reply.csum = 0;
     reply.body_len = 0;
-    icmp_emit(&reply, head + n, ICMP_HEADER);
-    const uint32_t sum = csum_add(0, head + n, ICMP_HEADER);
+    icmp_emit(&reply, head, sizeof head);
+    const uint32_t sum = csum_add(0, head, sizeof head);
     reply.csum = csum_fold(csum_add(sum, echo->body, echo->body_len));
-    icmp_emit(&reply, head + n, ICMP_HEADER);
-    ip_queue(h, &ip->dst, &ip->src, head, n + ICMP_HEADER, echo->body, echo->body_len);
+    icmp_emit(&reply, head, sizeof head);
+    ip_send(h, &out, head, echo->body, echo->body_len);
 }
 
-/* Which errors are hard: MUST-56, SHLD-26. */
 static void take_error(struct rs_host *h, const struct icmp_msg *m)
 {
     const bool unreachable = m->type == ICMP_UNREACHABLE;

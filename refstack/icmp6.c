@@ -6,26 +6,24 @@ enum { UNREACHABLE_PORT = 4, PARAM_NEXT = 1 };
 /* An echo to a group is answered from an address of ours (RFC 4443 section 4.2). */
 static void echo_reply(struct rs_host *h, const struct datagram *ip, const struct icmp_msg *echo)
 {
-    uint8_t head[IP6_HEADER + ICMP_HEADER];
+    const uint32_t len = (uint32_t)(ICMP_HEADER + echo->body_len);
+    uint8_t head[ICMP_HEADER];
     struct icmp_msg reply = *echo;
     struct rs_addr from = ip->dst;
 
     if (ip_is_multicast(&ip->dst) && !ip_source_on(h, h->in_link, &ip->src, &from))
         return;
-    const uint32_t len = (uint32_t)(ICMP_HEADER + echo->body_len);
-    const size_t n = ip_emit_header(h, &from, &ip->src, IP_PROTO_ICMP6, ip->tos, h->cfg.tcp.ttl,
-                                    len, head, sizeof head);
-    if (!n)
-        return;
+    const struct ip_out out = { .src = &from, .dst = &ip->src, .proto = IP_PROTO_ICMP6,
+                                .tos = ip->tos, .ttl = h->cfg.tcp.ttl };
     reply.type = ICMP6_ECHO_REPLY;
     reply.csum = 0;
     reply.body_len = 0;
-    icmp_emit(&reply, head + n, ICMP_HEADER);
+    icmp_emit(&reply, head, sizeof head);
     const uint32_t sum = csum_pseudo(&from, &ip->src, IP_PROTO_ICMP6, len);
     reply.csum =
-        csum_fold(csum_add(csum_add(sum, head + n, ICMP_HEADER), echo->body, echo->body_len));
-    icmp_emit(&reply, head + n, ICMP_HEADER);
-    ip_queue(h, &from, &ip->src, head, n + ICMP_HEADER, echo->body, echo->body_len);
+        csum_fold(csum_add(csum_add(sum, head, sizeof head), echo->body, echo->body_len));
+    icmp_emit(&reply, head, sizeof head);
+    ip_send(h, &out, head, echo->body, echo->body_len);
 }
 
 static void take_error(struct rs_host *h, const struct icmp_msg *m)

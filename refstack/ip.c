@@ -33,9 +33,9 @@ size_t ip_header_len(const struct rs_addr *dst)
     return dst->version == 4 ? IP4_HEADER : IP6_HEADER;
 }
 
-/* Datagrams are never fragmented, so the identification says nothing (RFC 6864 section 4.1), and
- * being constant it tells nobody how much this host sends.  The flow label is zero: RFC 8200
- * section 6 has that for flows that ask for nothing. */
+/* These are never fragmented (ip_send.c has those that are), so the identification says nothing
+ * (RFC 6864 section 4.1), and being constant it tells nobody how much this host sends.  The flow
+ * label is zero: RFC 8200 section 6 has that for flows that ask for nothing. */
 size_t ip_emit_header(const struct rs_host *h, const struct rs_addr *src, const struct rs_addr *dst,
                       uint8_t proto, uint8_t tos, uint8_t ttl, size_t len, uint8_t *buf,
                       size_t cap)
