@@ -7,7 +7,7 @@ $(OUT)/harness/sut_lwip.o $(OUT)/harness/sut_lwip_%.o: CFLAGS += -isystem /usr/i
 # They are never sanitized: a program without sanitizers has to be able to load them.
 PLUGIN := $(OUT)/librefstack_packetdrill.so
 PLUGIN_SRC := $(filter-out %_test.c,$(wildcard refstack/*.c harness/plugin*.c \
-    harness/sut_refstack*.c)) harness/script_set.c
+    harness/sut_refstack*.c)) harness/script_set.c harness/tcpinfo.c
 PLUGIN_CFLAGS = $(filter-out -fsanitize=% -fno-sanitize-recover=% -O1,$(CFLAGS)) -fPIC \
     -fvisibility=hidden
 

@@ -5,17 +5,32 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "harness/tcpinfo.h"
+
 static const struct sut_ops *const ops = &sut_refstack;
 
 /* ---- Options ---------------------------------------------------------------------------- */
+
+/* TCP_INFO, as much of it as the caller has room for. */
+static int get_info(struct plugin *p, int live, void *value, socklen_t *len)
+{
+    struct tcp_info info;
+    tcpinfo_fill(&info, ops->info, p->sut, live);
+    *len = *len < sizeof(info) ? *len : (socklen_t)sizeof(info);
+    memcpy(value, &info, *len);
+    return 0;
+}
 
 int plugin_getsockopt(void *userdata, int fd, int level, int option, void *value, socklen_t *len)
 {
     struct plugin *p = userdata;
     int64_t v = 0;
     int live, result = -EBADF;
-    if (plugin_enter(p, fd, &live))
+    if (plugin_enter(p, fd, &live)) {
+        if (level == IPPROTO_TCP && option == TCP_INFO)
+            return (int)plugin_leave(p, get_info(p, live, value, len));
         result = ops->getsockopt(p->sut, live, level, option, &v);
+    }
     const int number = (int)v;
     if (result == 0 && *len >= sizeof(number)) {
         memcpy(value, &number, sizeof(number));

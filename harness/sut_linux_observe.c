@@ -2,11 +2,11 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "harness/sut_linux.h"
+#include "harness/tcpinfo.h"
 
 /* ---- Options ---------------------------------------------------------------------------- */
 
@@ -79,75 +79,14 @@ static bool read_info(int fd, struct tcp_info *info)
 
 int lin_fd_state(void *sut, int fd)
 {
-    /* By the kernel's numbers (include/net/tcp_states.h). */
-    static const uint8_t state[] = {
-        [1] = RS_ESTABLISHED, [2] = RS_SYN_SENT,  [3] = RS_SYN_RECEIVED, [4] = RS_FIN_WAIT_1,
-        [5] = RS_FIN_WAIT_2,  [6] = RS_TIME_WAIT, [7] = RS_CLOSED,       [8] = RS_CLOSE_WAIT,
-        [9] = RS_LAST_ACK,    [10] = RS_LISTEN,   [11] = RS_CLOSING,     [12] = RS_SYN_RECEIVED,
-    };
     struct tcp_info info;
     (void)sut;
-    if (fd < 0 || !read_info(fd, &info) || info.tcpi_state >= sizeof(state))
-        return -1;
-    return state[info.tcpi_state];
-}
-
-#define FIELD(name)                                                                                \
-    { #name, offsetof(struct tcp_info, name), sizeof(((struct tcp_info *)0)->name) }
-static const struct {
-    const char *name;
-    size_t at, size;
-} fields[] = {
-    FIELD(tcpi_state), FIELD(tcpi_ca_state), FIELD(tcpi_retransmits), FIELD(tcpi_probes),
-    FIELD(tcpi_backoff), FIELD(tcpi_options), FIELD(tcpi_rto), FIELD(tcpi_ato),
-    FIELD(tcpi_snd_mss), FIELD(tcpi_rcv_mss), FIELD(tcpi_unacked), FIELD(tcpi_sacked),
-    FIELD(tcpi_lost), FIELD(tcpi_retrans), FIELD(tcpi_fackets), FIELD(tcpi_last_data_sent),
-    FIELD(tcpi_last_ack_sent), FIELD(tcpi_last_data_recv), FIELD(tcpi_last_ack_recv),
-    FIELD(tcpi_pmtu), FIELD(tcpi_rcv_ssthresh), FIELD(tcpi_rtt), FIELD(tcpi_rttvar),
-    FIELD(tcpi_snd_ssthresh), FIELD(tcpi_snd_cwnd), FIELD(tcpi_advmss), FIELD(tcpi_reordering),
-    FIELD(tcpi_rcv_rtt), FIELD(tcpi_rcv_space), FIELD(tcpi_total_retrans),
-    FIELD(tcpi_pacing_rate), FIELD(tcpi_max_pacing_rate), FIELD(tcpi_bytes_acked),
-    FIELD(tcpi_bytes_received), FIELD(tcpi_segs_out), FIELD(tcpi_segs_in),
-    FIELD(tcpi_notsent_bytes), FIELD(tcpi_min_rtt), FIELD(tcpi_data_segs_in),
-    FIELD(tcpi_data_segs_out), FIELD(tcpi_delivery_rate), FIELD(tcpi_busy_time),
-    FIELD(tcpi_rwnd_limited), FIELD(tcpi_sndbuf_limited), FIELD(tcpi_delivered),
-    FIELD(tcpi_delivered_ce), FIELD(tcpi_bytes_sent), FIELD(tcpi_bytes_retrans),
-    FIELD(tcpi_dsack_dups), FIELD(tcpi_reord_seen), FIELD(tcpi_rcv_ooopack),
-    FIELD(tcpi_snd_wnd),
-};
-
-static bool bit_field(const struct tcp_info *info, const char *name, int64_t *v)
-{
-    if (!strcmp(name, "tcpi_snd_wscale"))
-        *v = info->tcpi_snd_wscale;
-    else if (!strcmp(name, "tcpi_rcv_wscale"))
-        *v = info->tcpi_rcv_wscale;
-    else if (!strcmp(name, "tcpi_delivery_rate_app_limited"))
-        *v = info->tcpi_delivery_rate_app_limited;
-    else if (!strcmp(name, "tcpi_fastopen_client_fail"))
-        *v = info->tcpi_fastopen_client_fail;
-    else
-        return false;
-    return true;
+    return fd >= 0 && read_info(fd, &info) ? tcpinfo_state(&info) : -1;
 }
 
 bool lin_info(void *sut, int fd, const char *name, int64_t *v)
 {
     struct tcp_info info;
     (void)sut;
-    if (fd < 0 || !read_info(fd, &info))
-        return false;
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        if (strcmp(fields[i].name, name) != 0)
-            continue;
-        /* Little-endian or not: each size into an integer of that size. */
-        const unsigned char *p = (const unsigned char *)&info + fields[i].at;
-        uint64_t v64;
-        uint32_t v32;
-        memcpy(&v64, p, fields[i].size == 8 ? 8 : 0);
-        memcpy(&v32, p, fields[i].size == 4 ? 4 : 0);
-        *v = fields[i].size == 8 ? (int64_t)v64 : fields[i].size == 4 ? (int64_t)v32 : p[0];
-        return true;
-    }
-    return bit_field(&info, name, v);
+    return fd >= 0 && read_info(fd, &info) && tcpinfo_get(&info, name, v);
 }

@@ -112,6 +112,15 @@ static int64_t ask(struct so *so, enum so_op op, int fd)
     return await(so, name[op]);
 }
 
+int64_t so_ask_fd(void *sut, enum so_op op, int fd, void *data, size_t len)
+{
+    struct so *so = sut;
+    const int64_t n = ask(so, op, fd);
+    if (n > 0)
+        memcpy(data, so->s->data, len);
+    return n;
+}
+
 static int64_t ask_at(struct so *so, enum so_op op, int fd, uint64_t now)
 {
     so->now = now > so->now ? now : so->now;
@@ -388,6 +397,8 @@ static struct sut_ops sut_so_ops = {
     .nonblock = so_nonblock,
     .ready = so_ready,
     .state = so_state,
+    .fd_state = so_fd_state,
+    .info = so_info,
 };
 
 /* ---- By name ---------------------------------------------------------------------------- */

@@ -18,7 +18,8 @@ enum { SO_SLACK_US = 8, SO_GRID_US = 10 };
 
 #define SO_OPS(X)                                                                               \
     X(START) X(INPUT) X(OUTPUT) X(SOCKET) X(BIND) X(LISTEN) X(ACCEPT) X(CONNECT) X(SEND)         \
-    X(RECV) X(SHUTDOWN) X(CLOSE) X(SETSOCKOPT) X(GETSOCKOPT) X(READY) X(STATE) X(NONBLOCK)
+    X(RECV) X(SHUTDOWN) X(CLOSE) X(SETSOCKOPT) X(GETSOCKOPT) X(READY) X(STATE) X(NONBLOCK)        \
+    X(INFO)
 enum so_op {
 #define SO_ENUM(name) SO_##name,
     SO_OPS(SO_ENUM)
@@ -96,6 +97,12 @@ bool so_asleep(int pid, int tid);
 
 socklen_t so_sockaddr(const struct rs_endpoint *, uint8_t version, struct sockaddr_storage *);
 struct rs_endpoint so_endpoint(const struct sockaddr_storage *);
+
+/* The runner's side of a request about a descriptor; what it gave, into data.  The result is as the
+ * host tells it: a count or a negative errno. */
+int64_t so_ask_fd(void *sut, enum so_op, int fd, void *data, size_t len);
+int so_fd_state(void *, int fd);
+bool so_info(void *, int fd, const char *name, int64_t *value);
 
 /* The table for "so:FILE[,FLAGS]", or NULL when FILE is not a plug-in. */
 const struct sut_ops *sut_so(const char *name);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "harness/sut_so.h"
+#include "harness/tcpinfo.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define BIND_FLAGS 0 /* AddressSanitizer refuses RTLD_DEEPBIND */
@@ -180,6 +181,18 @@ static long get_option(struct so_host *h, int fd)
     return n == -ENOPROTOOPT ? -ENOSYS : n;
 }
 
+/* The octets of TCP_INFO that it gave, into the shared data. */
+static long get_info(struct so_host *h, int fd)
+{
+    socklen_t len = sizeof(struct tcp_info);
+    if (!h->t.getsockopt)
+        return -ENOSYS;
+    memset(h->s->data, 0, len);
+    const long n = errno_of(h->t.getsockopt(h->t.userdata, fd, IPPROTO_TCP, TCP_INFO, h->s->data,
+                                            &len));
+    return n < 0 ? n : (long)len;
+}
+
 static long set_option(struct so_host *h, int fd)
 {
     const int v = (int)h->s->req.value;
@@ -271,6 +284,8 @@ static long serve(struct so_host *h)
         return ready(h, h->s->req.fd);
     case SO_STATE:
         return state(h);
+    case SO_INFO:
+        return get_info(h, h->s->req.fd);
     case SO_INPUT:
         h->next_known = false;
         if (h->t.netdev_send(h->t.userdata, h->s->data, h->s->req.len) < 0)

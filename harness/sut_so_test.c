@@ -143,6 +143,27 @@ static void a_call_that_returns_too_late_fails(void **state)
     assert_non_null(strstr(res.reason, "expected to return"));
 }
 
+static void the_state_of_a_descriptor_comes_by_tcp_info(void **state)
+{
+    (void)state;
+    struct run_result res = run_text(plug_in("librefstack_packetdrill.so", NULL), LISTENER
+        "state 3 LISTEN\n"
+        "+.1 < S 0:0(0) win 10000 <mss 1000>\n"
+        "+0 > S. 0:0(0) ack 1 <...>\n"
+        "+.1 < . 1:1(0) ack 1 win 10000\n"
+        "+0 accept(3, ..., ...) = 4\n"
+        "state 4 ESTABLISHED\n"
+        "+0 %{ assert tcpi_snd_mss == 1000 and tcpi_state == TCP_ESTABLISHED }%\n"
+        "+.1 < F. 1:1(0) ack 1 win 10000\n"
+        "* > . 1:1(0) ack 2\n"
+        "state 4 CLOSE-WAIT\n");
+    if (res.verdict != VERDICT_PASS)
+        fail_msg("%s", res.reason);
+    res = run_text(plug_in("bad_plugin.so", NULL), LISTENER "state 3 LISTEN\n");
+    assert_int_equal(res.verdict, VERDICT_UNSUPPORTED);
+    assert_non_null(strstr(res.reason, "does not tell it"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +176,7 @@ int main(void)
         cmocka_unit_test(what_is_no_plug_in_is_no_stack),
         cmocka_unit_test(a_blocking_script_runs_in_virtual_time),
         cmocka_unit_test(a_call_that_returns_too_late_fails),
+        cmocka_unit_test(the_state_of_a_descriptor_comes_by_tcp_info),
     };
     /* Two folders up from this program. */
     char own[2048];

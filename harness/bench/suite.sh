@@ -1,6 +1,7 @@
 #!/bin/bash
-# The conformance suite on refstack: time of a script, of the whole suite, and verdicts that do not
-# depend on how many run at once.  The ceiling beside it is the process itself: `tcprig --version`.
+# The conformance suite: on refstack time of a script and of the whole suite, the ceiling beside it
+# being the process itself (`tcprig --version`); on refstack, lwIP and with --linux the live kernel,
+# verdicts that do not depend on how many run at once.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 tcprig=build/tcprig
@@ -31,11 +32,32 @@ awk -v m="$median" -v w="$whole" -v c="$cases" -v s="$start" -v n="$(nproc)" 'BE
     printf "an empty run of the program%8.3f s\n", s }'
 
 # Names and verdicts only: the times differ from run to run.
-verdicts() { run -j "$1" | grep -E '^(not )?ok ' | sha256sum; }
-want=$(verdicts 1)
-changed=0
-for _ in 1 2 3 4 5 6 7 8 9 10; do
-    [ "$(verdicts 1)" = "$want" ] && [ "$(verdicts 16)" = "$want" ] || changed=$((changed + 1))
-done
-echo "verdicts at -j1 and -j16    changed in $changed of 10 runs"
-[ "$changed" = 0 ]
+verdicts() { # STACK JOBS
+    "$tcprig" run --on "$1" -j "$2" --expect corpus/expect "${folders[@]}" | grep -E '^(not )?ok ' |
+        sha256sum
+}
+status=0
+compare() { # STACK RUNS JOBS...: whether every run at each -j gives what the first one gave
+    local stack=$1 runs=$2 want changed=0 slowest=0 from took
+    shift 2
+    want=$(verdicts "$stack" "$1")
+    for ((i = 0; i < runs; i++)); do
+        for jobs in "$@"; do
+            from=$EPOCHREALTIME
+            [ "$(verdicts "$stack" "$jobs")" = "$want" ] || changed=$((changed + 1))
+            took=$(awk -v a="$from" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.2f", b - a }')
+            slowest=$(printf '%s\n%s\n' "$slowest" "$took" | sort -g | tail -n 1)
+        done
+    done
+    [ "$changed" = 0 ] || status=1
+    echo "verdicts on $stack at -j $*: changed in $changed of $((runs * $#)) runs, slowest $slowest s"
+}
+compare refstack 10 1 16
+if "$tcprig" run --on lwip "${folders[0]}" 2>/dev/null | grep -q 'install liblwip'; then
+    echo "skipped: no lwIP here (apt-get install liblwip-dev)"
+else
+    compare lwip 10 1 16
+fi
+# On a live kernel a run takes as long as its waits do; --linux asks for it.
+[ "${1-}" != --linux ] || compare linux 3 1 2 4 16
+exit $status
