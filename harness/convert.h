@@ -17,6 +17,10 @@ enum { CONVERT_WHY = 256, CONVERT_EVENTS = 64 /* the most that an input runs */ 
  * sends; faults of a link are left out, for that host has none. */
 void convert_input(FILE *, const uint8_t *p, size_t len);
 
+struct input_event;
+/* Gives numbers and ports that an input may hold in several ways the one that scripts have. */
+void convert_spell(struct input_event *);
+
 /* ---- Scripts to inputs: convert_script.c, convert_call.c --------------------------------- */
 
 /* The input of a script's own events: what it expects is left out, for a fuzz target knows only its

@@ -17,6 +17,11 @@ static void spell(struct sc_num *n)
 
 static void spell_options(struct sc_segment *seg)
 {
+    unsigned kept = 0;
+    for (unsigned i = 0; i < seg->n_options; i++) /* an option of no octets is none */
+        if (!seg->option[i].raw || seg->option[i].u.bytes.len > 0)
+            seg->option[kept++] = seg->option[i];
+    seg->n_options = (uint8_t)kept;
     for (unsigned i = 0; i < seg->n_options; i++) {
         struct sc_option *o = &seg->option[i];
         if (o->raw)
@@ -24,6 +29,12 @@ static void spell_options(struct sc_segment *seg)
         if (o->kind == OPT_TIMESTAMPS) {
             spell(&o->u.ts.val);
             spell(&o->u.ts.ecr);
+        }
+        if (o->kind == OPT_SACK && o->u.sack.n == 0) { /* its two octets have no other word */
+            *o = (struct sc_option){ .kind = OPT_SACK, .raw = true };
+            o->u.bytes.len = o->u.bytes.octet[1] = 2;
+            o->u.bytes.octet[0] = OPT_SACK;
+            continue;
         }
         for (unsigned k = 0; o->kind == OPT_SACK && k < o->u.sack.n; k++) {
             spell(&o->u.sack.left[k]);
@@ -54,16 +65,18 @@ static void put_raw(FILE *out, const struct input_event *e)
         fprintf(out, "%02x", e->raw[i]);
 }
 
-static void put_event(FILE *out, struct input_event *e)
+void convert_spell(struct input_event *e)
 {
-    e->ev.actor = 0;
     if (e->ev.kind == SC_PACKET)
         spell_segment(&e->ev.u.packet);
     else if (e->ev.kind == SC_ICMP)
         spell(&e->ev.u.icmp.seq);
-    else if (e->ev.kind == SC_WAIT)
-        e->ev.u.text = e->wait == INPUT_WAIT_DEADLINE ? "deadline"
-                       : e->wait == INPUT_WAIT_BEFORE_DEADLINE ? "before-deadline" : NULL;
+}
+
+static void put_event(FILE *out, struct input_event *e)
+{
+    e->ev.actor = 0;
+    convert_spell(e);
     if (e->ev.kind == SC_CONFIG) {
         e->ev.kind = SC_USER;
         e->ev.u.user.op = SC_SET;

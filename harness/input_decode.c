@@ -222,6 +222,8 @@ static void decode_wait(struct rcur *c, struct input_event *e, unsigned arg)
     e->ev.at = (struct sc_time){ .kind = SC_T_REL };
     e->ev.at.to = e->wait == INPUT_WAIT_EXPLICIT ? rcur_u32(c) : input_wait_us(e->wait);
     e->ev.at.from = e->ev.at.to;
+    e->ev.u.text = e->wait == INPUT_WAIT_DEADLINE ? "deadline"
+                   : e->wait == INPUT_WAIT_BEFORE_DEADLINE ? "before-deadline" : NULL;
 }
 
 static void decode_icmp(struct rcur *c, struct input_event *e, unsigned arg)

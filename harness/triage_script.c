@@ -9,54 +9,28 @@
 #include "harness/script_print.h"
 #include "harness/triage.h"
 
-/* Names of the settings and forms that only inputs know; scripts hold them as comments. */
-static const char *const settings[SC_N_SETTINGS] = {
-    [SC_SET_NAGLE] = "nagle",
-    [SC_SET_DELAYED_ACK] = "delayed_ack",
-    [SC_SET_KEEPALIVE] = "keepalive",
-    [SC_SET_USER_TIMEOUT] = "user_timeout",
-    [SC_SET_RCV_BUF] = "rcv_buf",
-    [SC_SET_SND_BUF] = "snd_buf",
-    [SC_SET_MSS] = "mss",
-    [SC_SET_CHALLENGE_ACKS] = "challenge_acks",
-};
-
 static const char *const forms[INPUT_N_RAWS] = {
     [INPUT_RAW_DATAGRAM] = "datagram",
     [INPUT_RAW_TCP] = "TCP",
     [INPUT_RAW_ICMP] = "ICMP",
 };
 
-/* Waits whose length only the run knows. */
-static const char *wait_words(const struct input_event *e)
+static void put_event(FILE *out, struct input_event *e)
 {
-    if (e->wait == INPUT_WAIT_DEADLINE)
-        return "// wait until the next deadline";
-    if (e->wait == INPUT_WAIT_BEFORE_DEADLINE)
-        return "// wait until a microsecond before the next deadline";
-    return NULL;
-}
-
-static void put_event(FILE *out, const struct input_event *e)
-{
+    convert_spell(e);
     const struct sc_user *user = &e->ev.u.user;
     if (e->ev.kind == SC_OPAQUE) {
         fprintf(out, "// < raw %s 0x", forms[e->raw_form]);
         for (size_t i = 0; i < e->raw_len; i++)
             fprintf(out, "%02x", e->raw[i]);
     } else if (e->ev.kind == SC_CONFIG) {
-        fprintf(out, "// conn %u: set %s %u", user->conn, settings[e->setting], e->value);
-    } else if (e->ev.kind == SC_USER && user->op >= SC_N_USER_OPS) {
-        fprintf(out, "// conn %u: %s", user->conn,
-                (int)user->op == SC_LISTEN ? "LISTEN" : "ACCEPT");
-    } else if (e->ev.kind == SC_WAIT && wait_words(e)) {
-        fputs(wait_words(e), out);
+        fprintf(out, "// conn %u: set %s %u", user->conn, sc_setting_name(e->setting), e->value);
     } else {
         script_print_event(out, &e->ev);
     }
 }
 
-static char *event_text(const struct input_event *e)
+static char *event_text(struct input_event *e)
 {
     char *text = NULL;
     size_t n;

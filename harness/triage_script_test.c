@@ -56,11 +56,37 @@ static void what_no_script_can_show_never_passes(void **state)
     assert_non_null(strstr(reason, "there is no host=none on refstack"));
 }
 
+/* Whatever a fuzzer hands over: its script parses, and a sound stack does not fail it. */
+static void any_octets_have_a_script_that_a_sound_stack_does_not_fail(void **state)
+{
+    uint64_t lcg = 1;
+    char reason[RUN_REASON_SIZE];
+    unsigned passed = 0;
+    (void)state;
+    for (int round = 0; round < 600; round++) {
+        uint8_t octets[48];
+        for (size_t i = 0; i < sizeof octets; i++) {
+            lcg = lcg * 6364136223846793005u + 1442695040888963407u;
+            octets[i] = (uint8_t)(lcg >> 56);
+        }
+        const enum verdict v = script_verdict("fuzz_conn", octets, sizeof octets, reason);
+        if (v == VERDICT_FAIL)
+            print_error("round %d: %s\n", round, reason);
+        assert_int_not_equal(v, VERDICT_FAIL);
+        passed += v == VERDICT_PASS;
+        assert_int_equal(script_verdict("fuzz_pair", octets, sizeof octets, reason),
+                         VERDICT_UNSUPPORTED);
+    }
+    print_message("%u of 600 pass\n", passed);
+    assert_true(passed > 300);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_input_of_events_runs_as_its_script),
         cmocka_unit_test(what_no_script_can_show_never_passes),
+        cmocka_unit_test(any_octets_have_a_script_that_a_sound_stack_does_not_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
