@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 /* ---- Errors ----------------------------------------------------------------------------- */
@@ -34,15 +35,17 @@ static long cannot(struct sut_user *u, const char *what)
 
 /* ---- OPEN ------------------------------------------------------------------------------- */
 
-static long open_passive(struct sut_user *u, struct sut_user_conn *c, int fd, uint64_t now)
+static long open_passive(struct sut_user *u, const struct sc_user *call, int fd, uint64_t now)
 {
     const struct rs_endpoint at = { .addr = u->config->local, .port = u->config->port };
+    struct sut_user_conn *c = &u->conn[call->conn];
     int rc = u->ops->bind ? u->ops->bind(u->sut, fd, &at) : -ENOSYS;
     if (rc == 0)
         rc = u->ops->listen ? u->ops->listen(u->sut, fd, 1, now) : -ENOSYS;
     if (rc < 0)
         return rs_error_of(u, rc, "OPEN, passive");
     c->listener = fd + 1;
+    c->stays = call->op == SC_LISTEN;
     return 0;
 }
 
@@ -66,10 +69,26 @@ static long open_call(struct sut_user *u, const struct sc_user *call, uint64_t n
         return rs_error_of(u, fd, "OPEN");
     *c = (struct sut_user_conn){ 0 };
     const long rc = call->op == SC_OPEN_ACTIVE ? open_active(u, c, fd, now)
-                                               : open_passive(u, c, fd, now);
+                                               : open_passive(u, call, fd, now);
     if (rc != 0 && u->ops->close)
         u->ops->close(u->sut, fd, now);
     return rc;
+}
+
+static long accept_call(struct sut_user *u, const struct sut_user_conn *listener, uint64_t now)
+{
+    struct rs_endpoint peer;
+    const int fd = u->ops->accept ? u->ops->accept(u->sut, listener->listener - 1, &peer, now)
+                                  : -ENOSYS;
+    if (fd < 0)
+        return rs_error_of(u, fd, "ACCEPT");
+    int to = 0;
+    while (to < SUT_USERS && (u->conn[to].fd || u->conn[to].listener))
+        to++;
+    if (to == SUT_USERS)
+        return RS_ENORES;
+    u->conn[to] = (struct sut_user_conn){ .fd = fd + 1 };
+    return 0;
 }
 
 /* ---- The connection --------------------------------------------------------------------- */
@@ -85,7 +104,7 @@ static long let_go(struct sut_user *u, int *fd, uint64_t now)
 static void take_up(struct sut_user *u, struct sut_user_conn *c, uint64_t now)
 {
     struct rs_endpoint peer;
-    if (c->fd || !c->listener || !u->ops->accept)
+    if (c->fd || !c->listener || c->stays || !u->ops->accept)
         return;
     const int fd = u->ops->accept(u->sut, c->listener - 1, &peer, now);
     if (fd < 0)
@@ -202,6 +221,29 @@ static long status_call(struct sut_user *u, int state)
     return state < 0 ? cannot(u, "STATUS, for it does not tell the state") : 0;
 }
 
+static long set_call(struct sut_user *u, const struct sut_user_conn *c, const struct sc_user *call,
+                     uint64_t now)
+{
+    static const struct {
+        int level, option;
+    } options[SC_N_SETTINGS] = {
+        [SC_SET_NAGLE] = { IPPROTO_TCP, TCP_NODELAY },
+        [SC_SET_KEEPALIVE] = { SOL_SOCKET, SO_KEEPALIVE },
+        [SC_SET_USER_TIMEOUT] = { IPPROTO_TCP, TCP_USER_TIMEOUT },
+    };
+    const int level = options[call->setting].level, option = options[call->setting].option;
+    int64_t v = call->amount;
+    if (!level || !u->ops->setsockopt)
+        return cannot(u, "SET of this");
+    if (call->setting == SC_SET_NAGLE)
+        v = v == 0; /* the option is the other way round */
+    else if (call->setting == SC_SET_USER_TIMEOUT)
+        v *= 1000;
+    const int fd = c->fd ? c->fd : c->listener;
+    const int rc = u->ops->setsockopt(u->sut, fd - 1, level, option, v, now);
+    return rc < 0 ? rs_error_of(u, rc, "SET of this") : 0;
+}
+
 /* ---- All of them ------------------------------------------------------------------------ */
 
 long sut_user(struct sut_user *u, const struct sc_user *call, int state, uint64_t now)
@@ -210,7 +252,7 @@ long sut_user(struct sut_user *u, const struct sc_user *call, int state, uint64_
         return RS_ENORES;
     struct sut_user_conn *c = &u->conn[call->conn];
     if (call->op == SC_OPEN_ACTIVE || call->op == SC_OPEN_PASSIVE ||
-        call->op == SC_OPEN_FROM_LISTEN)
+        call->op == SC_OPEN_FROM_LISTEN || call->op == SC_LISTEN)
         return open_call(u, call, now);
     take_up(u, c, now);
     if (!c->fd && !c->listener)
@@ -230,8 +272,12 @@ long sut_user(struct sut_user *u, const struct sc_user *call, int state, uint64_
         return status_call(u, state);
     case SC_RELEASE:
         return let_go(u, c->fd ? &c->fd : &c->listener, now);
+    case SC_ACCEPT:
+        return c->listener ? accept_call(u, c, now) : RS_EINVAL;
+    case SC_SET:
+        return set_call(u, c, call, now);
     default:
-        return RS_EINVAL;
+        return cannot(u, "this call");
     }
 }
 

@@ -6,8 +6,10 @@
  *     CLOSE    shutdown of the sending side; close where there is no connection yet
  *     ABORT    SO_LINGER of 0 seconds, and close
  *     STATUS   what the stack tells of its connection
+ *     SET      the socket option of that name, where there is one
  *
- * A passive OPEN is one connection: the first that accept gives, and the listener goes then. */
+ * A passive OPEN is one connection: the first that accept gives, and the listener goes then.  That
+ * of LISTEN stays, and ACCEPT takes its connections. */
 #ifndef HARNESS_SUT_USER_H
 #define HARNESS_SUT_USER_H
 
@@ -20,6 +22,7 @@ enum { SUT_USERS = 16 };
 /* One connection of the script's; a descriptor is its number and 1, 0 when there is none. */
 struct sut_user_conn {
     int fd, listener;
+    bool stays;      /* the listener is one of LISTEN */
     bool closed;     /* CLOSE was called */
     bool closing;    /* and waits for the connection */
     uint32_t queued; /* octets of SEND that wait for the connection */

@@ -150,6 +150,27 @@ static void abort_in_syn_received_is_more_than_sockets_can_say(void **state)
     expect_on(&ops, PASSIVE "+0 user abort 0\n", VERDICT_UNSUPPORTED, "ABORT in SYN-RECEIVED");
 }
 
+static void a_listener_stays_and_accept_takes_its_connections(void **state)
+{
+    (void)state;
+    passes("0 user listen 0\n+.1 < S 0:0(0) win 10000 <mss 1000>\n+0 > S. 0:0(0) ack 1 <...>\n"
+           "+0 user accept 0 = -1 RS_EAGAIN\n+.1 < . 1:1(0) ack 1 win 10000\n"
+           "+0 user accept 0 = 0\n+0 user send 1 10 = 10\n+0 > P. 1:11(10) ack 1 pattern\n"
+           "+.1 < 3000 > 8080 S 0:0(0) win 10000\n+0 > 8080 > 3000 S. 0:0(0) ack 1 <...>\n");
+}
+
+static void settings_that_are_socket_options_are_set(void **state)
+{
+    (void)state;
+    const struct sut_ops ops = sockets_only();
+    passes(OPENED "+0 user set 0 user_timeout 3 = 0\n+0 user send 0 10 = 10\n"
+                  "+0 > P. 1:11(10) ack 1 pattern\n+2.9 wait\nstate ESTABLISHED\n+.2 wait\n"
+                  "state CLOSED\n");
+    passes(OPENED "+0 user set 0 nagle 0\n+0 user send 0 10 = 10\n+0 user send 0 10 = 10\n"
+                  "+0 > P. 1:11(10) ack 1 pattern\n+0 > P. 11:21(10) ack 1 pattern\n");
+    expect_on(&ops, OPENED "+0 user set 0 rcv_buf 500\n", VERDICT_UNSUPPORTED, "SET of this");
+}
+
 /* ---- STATUS, and what is missing -------------------------------------------------------- */
 
 static void status_is_what_the_stack_tells_of_its_states(void **state)
@@ -190,6 +211,8 @@ int main(void)
         cmocka_unit_test(close_without_a_peer_ends_the_open),
         cmocka_unit_test(abort_resets_and_the_connection_is_gone),
         cmocka_unit_test(abort_in_syn_received_is_more_than_sockets_can_say),
+        cmocka_unit_test(a_listener_stays_and_accept_takes_its_connections),
+        cmocka_unit_test(settings_that_are_socket_options_are_set),
         cmocka_unit_test(status_is_what_the_stack_tells_of_its_states),
         cmocka_unit_test(a_stack_that_lacks_a_socket_call_is_unsupported),
     };
