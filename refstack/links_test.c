@@ -27,6 +27,9 @@ static void three_links(struct rs_config *c)
     c->mtu = WIDE_MTU;
     c->prefix_len = 24;
     c->gateway = rs_ip4(192, 0, 2, 254);
+    /* IPv6 addresses lead nowhere that IPv4 goes. */
+    c->addr6 = (struct rs_addr){ .version = 6, .octet = { 0x20, 1, 0x0d, 0xb8, [15] = 1 } };
+    c->prefix6 = 64;
     c->more_links[TUNNEL - 1] = (struct rs_link_config){
         .on = true, .link = RS_LINK_IP, .mtu = TUNNEL_MTU, .addr = ours(TUNNEL), .prefix_len = 24
     };

@@ -201,12 +201,16 @@ static void what_finds_no_page_to_wait_in_comes_again(void **state)
 static void no_error_goes_to_the_unspecified_address(void **state)
 {
     static const uint8_t udp[8] = { 0, 9, 0, 9, 0, 8 };
+    static const uint8_t option[] = { IP6_NO_NEXT, 0, 0x80, 4, 0, 0, 0, 0 };
     const struct rs_addr none = { .version = 6 };
 
     (void)state;
     net_up(RS_LINK_IP);
     feed6((struct ip6_hdr){ .next = IP_PROTO_UDP, .src = none }, udp, sizeof udp);
+    feed6((struct ip6_hdr){ .next = IP6_DESTINATION, .src = none }, option, sizeof option);
     quiet();
+    feed6((struct ip6_hdr){ .next = IP6_DESTINATION }, option, sizeof option);
+    get_icmp(true, ICMP6_PARAMETER_PROBLEM, 2);
     feed6((struct ip6_hdr){ .next = IP_PROTO_UDP }, udp, sizeof udp);
     get_icmp(true, ICMP6_UNREACHABLE, 4);
     quiet();

@@ -18,6 +18,7 @@ static struct path {
     size_t mtu;     /* larger datagrams vanish, */
     size_t tells;   /* with word of that size, unless 0 */
     unsigned lost;  /* of them */
+    uint64_t chance; /* unless 0: one segment in eight vanishes too, whatever its size */
     size_t largest; /* datagram that passed */
     uint8_t first_large[64]; /* its first octets, the last that was larger than 1280 */
 } p;
@@ -65,6 +66,11 @@ static void carry(int from, const uint8_t *frame, size_t n)
 
     if (datagram > 1280)
         memcpy(p.first_large, frame + ETH_HEADER, sizeof p.first_large);
+    if (p.chance) {
+        p.chance = p.chance * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        if ((p.chance >> 33) % 8 == 0)
+            return;
+    }
     if (datagram > p.mtu) {
         p.lost++;
         if (p.tells)
@@ -192,6 +198,62 @@ static void a_router_that_refuses_a_probe_names_the_next(void **unused)
     sim_close(&p.sim);
 }
 
+/* A probe is a segment lost; what there is to gain has to be worth one. */
+static void a_size_that_gains_next_to_nothing_is_not_tried(void **unused)
+{
+    struct rs_config c;
+
+    (void)unused;
+    for (int silent = 0; silent <= 1; silent++) {
+        rs_config_default(&c);
+        up(&c);
+        p.mtu = p.tells = 1300;
+        transfer(TOTAL);
+        p.sim.now += 600 * RS_SEC;
+        p.mtu = 1305;
+        p.tells = silent ? 0 : 1305;
+        for (int i = 0; i < (silent ? 12 : 1); i++, p.sim.now += 5 * RS_SEC)
+            transfer(TOTAL);
+        const unsigned lost = p.lost;
+        for (int i = 0; i < 3; i++, p.sim.now += 5 * RS_SEC)
+            transfer(TOTAL);
+        assert_int_equal(p.lost, lost);
+        assert_in_range(a_status().smss, 1260, 1265);
+        sim_close(&p.sim);
+    }
+}
+
+/* Whatever else is lost with a probe, before it or behind it. */
+static void a_search_among_losses_ends_within_what_the_path_takes(void **unused)
+{
+    struct rs_config c;
+    static uint8_t buf[16384];
+
+    (void)unused;
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        size_t sent = 0, got = 0;
+        rs_config_default(&c);
+        up(&c);
+        p.mtu = p.tells = 1300;
+        transfer(TOTAL);
+        p.sim.now += 600 * RS_SEC;
+        p.mtu = 1437;
+        p.tells = 0;
+        p.chance = seed;
+        for (int step = 0; step < 200000 && got < TOTAL; step++, p.sim.now += 10 * RS_MSEC) {
+            const size_t want = TOTAL - sent < sizeof buf ? TOTAL - sent : sizeof buf;
+            int n = want ? rs_send(p.sim.host[SIM_A], p.a, buf, want, 0, p.sim.now) : 0;
+            sent += n > 0 ? (size_t)n : 0;
+            settle();
+            while ((n = rs_receive(p.sim.host[SIM_B], p.b, buf, sizeof buf, p.sim.now)) > 0)
+                got += (size_t)n;
+        }
+        assert_int_equal(got, TOTAL);
+        assert_in_range(a_status().smss, 500, 1437 - 40);
+        sim_close(&p.sim);
+    }
+}
+
 static void without_the_search_no_probe_is_sent(void **unused)
 {
     struct rs_config c;
@@ -295,6 +357,55 @@ static void a_path_that_narrows_is_believed_at_the_timeout(void **unused)
     sim_close(&p.sim);
 }
 
+/* A larger size than the path is known to take is no news. */
+static void a_size_told_above_the_present_one_changes_nothing(void **unused)
+{
+    struct rs_config c;
+    uint8_t frame[2048];
+
+    (void)unused;
+    rs_config_default(&c);
+    up(&c);
+    p.mtu = p.tells = 1300;
+    transfer(TOTAL);
+    text(1000);
+    assert_true(rs_output(p.sim.host[SIM_A], frame, sizeof frame, p.sim.now) > 0);
+    frame[ETH_HEADER + 2] = 1500 >> 8; /* the router's word for how large it was */
+    frame[ETH_HEADER + 3] = 1500 & 0xff;
+    tell(frame + ETH_HEADER, 1400);
+    sim_run(&p.sim, p.sim.now + 5 * RS_SEC);
+    assert_int_equal(a_status().smss, 1260);
+    assert_int_equal(a_status().snd_queued, 0);
+    sim_close(&p.sim);
+}
+
+/* With no page to note it in, a router's word is lost; the path will say it again. */
+static void a_size_told_when_no_page_is_left_is_not_believed(void **unused)
+{
+    struct rs_config c;
+    uint8_t frame[2048];
+    static uint8_t buf[1 << 16];
+
+    (void)unused;
+    rs_config_default(&c);
+    c.pages = 24;
+    c.tcp.snd_buf = 1 << 20;
+    up(&c);
+    transfer(TOTAL);
+    while (rs_send(p.sim.host[SIM_A], p.a, buf, sizeof buf, 0, p.sim.now) > 0)
+        ;
+    assert_true(rs_output(p.sim.host[SIM_A], frame, sizeof frame, p.sim.now) > 0); /* and is lost */
+    tell(frame + ETH_HEADER, 600);
+    for (int i = 0; i < 400; i++, p.sim.now += 100 * RS_MSEC) {
+        settle();
+        while (rs_receive(p.sim.host[SIM_B], p.b, buf, sizeof buf, p.sim.now) > 0)
+            ;
+    }
+    assert_int_equal(a_status().smss, 1460);
+    assert_int_equal(a_status().snd_queued, 0);
+    sim_close(&p.sim);
+}
+
 static void of_several_sizes_told_the_largest_is_believed(void **unused)
 {
     struct rs_config c;
@@ -325,6 +436,10 @@ int main(void)
         cmocka_unit_test(the_search_finds_what_a_silent_path_takes),
         cmocka_unit_test(a_path_that_widens_is_found_wide_by_one_probe),
         cmocka_unit_test(a_router_that_refuses_a_probe_names_the_next),
+        cmocka_unit_test(a_size_that_gains_next_to_nothing_is_not_tried),
+        cmocka_unit_test(a_search_among_losses_ends_within_what_the_path_takes),
+        cmocka_unit_test(a_size_told_above_the_present_one_changes_nothing),
+        cmocka_unit_test(a_size_told_when_no_page_is_left_is_not_believed),
         cmocka_unit_test(without_the_search_no_probe_is_sent),
         cmocka_unit_test(a_probe_needs_text_behind_it),
         cmocka_unit_test(a_size_told_of_text_that_arrives_is_not_believed),
