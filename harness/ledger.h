@@ -7,7 +7,7 @@
  *     id  section  rule  code  tests  bugs  deviation
  *
  * The code is where the rule lives, as FILE:FUNCTION below refstack/; one of these files cites the
- * ids that RFC 9293 gives its requirements, so that a search for an id leads there too.
+ * id where RFC 9293 gave it, and another RFC by its number, so that a search leads there too.
  *
  * A test is named by where it is:
  *

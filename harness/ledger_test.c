@@ -100,6 +100,7 @@ static void the_code_named_is_a_function_of_that_file_which_cites_the_label(void
     finds("MUST-3\t3.1\tr\ttcb.h:tcp_input\tstage0\t-\t-\n", "defines no function tcp_input");
     finds("MUST-3\t3.1\tr\tarrives.c:input\tstage0\t-\t-\n", "defines no function input");
     finds("MUST-99\t3.1\tr\tarrives.c:tcp_input\tstage0\t-\t-\n", "no file of its code cites it");
+    finds("RFC9999-1\t1\tr\tarrives.c:tcp_input\tstage0\t-\t-\n", "no file of its code cites it");
     finds("OWN-99\t3.1\tr\t-\tstage0\t-\t-\n", "neither code that keeps it nor a reason");
     finds("MUST-3\t3.1\tr\tarrives.c:tcp_input\tstage0\t-\t-\n", "MUST-2 has no row");
     assert_null(strstr(said, "MUST-3: "));

@@ -107,6 +107,7 @@ static enum rs_reason arrives_listen(struct rs_host *h, struct tcb *l, const str
         reset_reply(h, ip, seg);
     if (!(seg->flags & (BUG(LISTEN_TAKES_FIN) ? TCP_SYN | TCP_FIN : TCP_SYN)))
         return RS_REASON_NOT_SYN;
+    /* RFC 4987 section 3: what SYNs take up is bounded. */
     if (l->stays && l->listener.backlog >= h->cfg.backlog) {
         if (l->cfg->syn_cookies && l->listener.queued < h->cfg.backlog)
             syncookie_answer(h, l, &local, &remote, seg, o);

@@ -205,6 +205,7 @@ void flight_lose(struct pool *p, struct flight *f, uint32_t una, uint32_t left, 
     compact(p, l);
 }
 
+/* What was SACKed too: the peer may have thrown it away since (RFC 2018 section 8). */
 void flight_lose_all(struct pool *p, struct flight *f)
 {
     struct list *l = list_of(p, f);

@@ -52,7 +52,7 @@ void icmp_input(struct rs_host *h, const struct datagram *ip)
     case ICMP_UNREACHABLE:
     case ICMP_TIME_EXCEEDED:
     case ICMP_PARAMETER_PROBLEM: take_error(h, &m); break;
-    default: /* MUST-55: Source Quench above all */
+    default: /* MUST-55, RFC 5927 section 6: Source Quench above all */
         judged(h, NULL, NULL, RS_REASON_ICMP_IGNORED);
         break;
     }

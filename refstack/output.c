@@ -94,8 +94,8 @@ static bool worth_sending(const struct tcb *t, uint32_t n, uint32_t unsent, uint
            (idle && n >= t->max_snd_wnd / 2) || seq_gt(t->snd_up, t->snd_nxt) || t->override_due;
 }
 
-/* What cwnd still lets out (MUST-19).  RFC 3042: without SACK, a new segment for each of the first
- * two duplicate ACKs; with it, what is SACKed has left the pipe. */
+/* What cwnd still lets out (MUST-19, RFC 5681 section 2).  RFC 3042: without SACK, a new segment
+ * for each of the first two duplicate ACKs; with it, what is SACKed has left the pipe. */
 static uint32_t congestion_room(const struct rs_host *h, const struct tcb *t)
 {
     const bool limited = !t->sack_on && !t->in_recovery;
@@ -275,7 +275,7 @@ static void add_flags(const struct tcb *t, const struct plan *p, bool new_text, 
         seg->flags |= TCP_CWR;
     if (seq_gt(t->snd_up, t->snd_una) && seq_gt(t->snd_up, p->seq)) {
         seg->flags |= TCP_URG;
-        /* MUST-62: the octet after the urgent ones. */
+        /* MUST-62, RFC 6093 section 4: the octet after the urgent ones. */
         seg->up = (uint16_t)min_u32(t->snd_up - p->seq - BUG(URGENT_OFF_BY_ONE), 65535);
     }
 }

@@ -98,7 +98,8 @@ static enum rs_reason check_sequence(struct rs_host *h, struct tcb *t, struct tc
     } else {
         t->ack_now = true;
         tcb_ready(h, t);
-        /* A FIN sent again in TIME-WAIT starts the 2 MSL anew (eighth step). */
+        /* A FIN sent again in TIME-WAIT starts the 2 MSL anew (eighth step); old text is answered
+         * and prolongs nothing (RFC 1337 section 2). */
         if (t->state == RS_TIME_WAIT && (seg->flags & TCP_FIN) &&
             seg->seq + tcp_seg_len(seg) == rcv_nxt(t))
             tcb_arm(h, t, RS_TIMER_TIME_WAIT, h->now + 2 * t->cfg->msl);
@@ -192,7 +193,7 @@ static enum rs_reason check_rst(struct rs_host *h, struct tcb *t, const struct t
         }
         return RS_REASON_RESET;
     case RS_TIME_WAIT:
-        if (t->cfg->rfc1337)
+        if (t->cfg->rfc1337) /* RFC 1337 section 3, fix F1 */
             return RS_REASON_RST_IN_TIME_WAIT;
         tcb_closed(h, t, 0);
         return RS_REASON_RESET;

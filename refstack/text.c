@@ -8,7 +8,7 @@ static bool receiving(const struct tcb *t)
 }
 
 /* Sixth: RCV.UP = max(RCV.UP, SEG.UP), and the user is told when it advances (MUST-32).  How far it
- * lies ahead of the text is the sender's choice (MUST-31). */
+ * lies ahead of the text is the sender's choice (MUST-31, RFC 6093 section 6). */
 void take_urgent(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg, uint32_t up)
 {
     if ((!(seg->flags & TCP_URG) && !BUG(URGENT_WITHOUT_URG)) || !receiving(t))
@@ -53,8 +53,8 @@ static bool cut_at_fin(const struct tcb *t, struct tcp_seg *seg)
     return true;
 }
 
-/* SHLD-18, SHLD-19, MUST-40, MUST-58: at once for every second full segment and whenever there is
- * or was a hole, else a little later. */
+/* SHLD-18, SHLD-19, MUST-40, MUST-58, RFC 5681 section 4.2: at once for every second full segment
+ * and whenever there is or was a hole, else a little later. */
 static void acknowledge_text(struct rs_host *h, struct tcb *t, bool at_once)
 {
     const uint32_t owed = rcv_nxt(t) - t->last_ack_sent;
