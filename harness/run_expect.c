@@ -306,6 +306,8 @@ static void compare_ip(struct run *r, const struct sc_segment *t, const struct l
     const unsigned ecn = l->ip.tos & 3u;
     if (t->has_ecn && !(t->ecn == SC_ECT01 ? ecn == 1 || ecn == 2 : ecn == t->ecn))
         differ(r, "ecn", t->ecn, ecn);
+    else if (t->has_dscp && (t->tos ^ l->ip.tos) >> 2)
+        differ(r, "dscp", t->tos >> 2u, l->ip.tos >> 2u);
     else if (t->has_tos && t->tos != l->ip.tos)
         differ(r, "tos", t->tos, l->ip.tos);
     else if (t->ttl && t->ttl != l->ip.ttl)

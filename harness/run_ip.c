@@ -8,7 +8,7 @@ size_t run_ip_octets(const struct run *r)
 
 static uint8_t tos_of(const struct sc_segment *t)
 {
-    uint8_t tos = t && t->has_tos ? t->tos : 0;
+    uint8_t tos = t && (t->has_tos || t->has_dscp) ? t->tos : 0;
     if (t && t->has_ecn)
         tos = (uint8_t)((tos & 0xfc) | (t->ecn & 3));
     return tos;

@@ -83,6 +83,13 @@ static const struct known_sysctl {
     { "net.inet.tcp.ecn.generalized", NULL, ONLY_ZERO },
     { "net.inet.tcp.blackhole", NULL, ONLY_ZERO },
     { "net.inet.udp.blackhole", NULL, ONLY_ZERO },
+    { "net.inet.tcp.insecure_rst", NULL, ONLY_ZERO },
+    { "net.inet.tcp.insecure_syn", NULL, ONLY_ZERO },
+    { "net.inet.tcp.insecure_ack", NULL, ONLY_ZERO },
+    { "net.inet.tcp.rexmit_drop_options", NULL, ONLY_ZERO },
+    { "net.inet.tcp.rexmit_min", "rto_min", AS_MSECONDS },
+    { "net.inet.tcp.rexmit_initial", "rto_initial", AS_MSECONDS },
+    { "net.inet.tcp.delacktime", "delayed_ack", AS_MSECONDS },
     /* Choices within what the RFCs leave open; a script that depends on one fails by itself. */
     { "net.ipv4.tcp_min_tso_segs", NULL, MOOT },
     { "net.ipv4.tcp_tso_win_divisor", NULL, MOOT },
@@ -113,6 +120,12 @@ static const struct known_sysctl {
     { "net.inet.tcp.recvbuf_auto", NULL, MOOT },
     { "net.inet.tcp.sendbuf_auto", NULL, MOOT },
     { "net.inet.icmp.icmplim", NULL, MOOT },
+    { "net.inet.tcp.rexmit_slop", NULL, MOOT },
+    { "net.inet.tcp.icmp_may_rst", NULL, MOOT },
+    { "net.inet.tcp.udp_tunneling_port", NULL, MOOT },
+    { "net.inet.tcp.udp_tunneling_overhead", NULL, MOOT },
+    { "net.inet.tcp.reass.maxsegments", NULL, MOOT },
+    { "net.inet.tcp.nolocaltimewait", NULL, MOOT },
 };
 
 static char *text(struct run *r, uint64_t n, const char *unit)

@@ -104,6 +104,7 @@ struct sc_segment {
     uint8_t ecn;         /* IP ECN bits, or SC_ECT01 */
     bool has_ecn;
     bool has_tos, has_flow;
+    bool has_dscp;       /* the upper six bits of `tos` */
     uint8_t tos, ttl;    /* ttl 0: the default */
     uint32_t flow;       /* IPv6 flow label */
     bool options_any;    /* `<...>` */

@@ -11,6 +11,12 @@ bool at_num(struct lex *);
 void parse_seq(struct lex *, struct sc_num *seq, uint32_t *len);
 /* What follows `<`, `>` or `A>B`; sets the event's kind. */
 void parse_packet(struct lex *, struct sc_event *, enum sc_direction);
+/* What stands in brackets before a segment. */
+void parse_ip_info(struct lex *, struct sc_segment *, const char *close);
+/* An AccECN option; false, and nothing taken, where there is none. */
+bool parse_ecn_option(struct lex *, struct sc_option *);
+/* [START:END(LEN)]: the segment that an ICMP message quotes. */
+void parse_quote(struct lex *, struct sc_icmp *);
 void parse_options(struct lex *, struct sc_segment *, enum sc_direction);
 /* False for a message that is no error about a TCP segment, such as an echo. */
 bool parse_icmp(struct lex *, struct sc_icmp *);

@@ -200,7 +200,10 @@ const struct icmp_word icmp_code_words[] = {
     { "net_unknown", 6 },         { "host_unknown", 7 },        { "source_host_isolated", 8 },
     { "net_prohibited", 9 },      { "host_prohibited", 10 },    { "net_unreachable_for_tos", 11 },
     { "host_unreachable_for_tos", 12 }, { "admin_prohibited", 13 },
-    { "host_precedence_violation", 14 }, { "precedence_cutoff", 15 }, { NULL, 0 },
+    { "host_precedence_violation", 14 }, { "precedence_cutoff", 15 },
+    /* Of time_exceeded, and IPv6's own words by the numbers of IPv4. */
+    { "exceeded_ttl", 0 },        { "exceeded_hop_limit", 0 },  { "exceeded_fragtime", 1 },
+    { "no_route", 0 },            { "addr_unreachable", 1 },    { NULL, 0 },
 };
 
 static bool icmp_number(struct lex *l, const struct icmp_word *words, uint8_t *number)
@@ -217,6 +220,14 @@ static bool icmp_number(struct lex *l, const struct icmp_word *words, uint8_t *n
         return false;
     *number = (uint8_t)lex_number(l, "an ICMP number", UINT8_MAX);
     return true;
+}
+
+void parse_quote(struct lex *l, struct sc_icmp *icmp)
+{
+    lex_need(l, "[");
+    icmp->has_quote = true;
+    parse_seq(l, &icmp->seq, &icmp->text_len);
+    lex_need(l, "]");
 }
 
 bool parse_icmp(struct lex *l, struct sc_icmp *icmp)
@@ -236,12 +247,12 @@ bool parse_icmp(struct lex *l, struct sc_icmp *icmp)
     }
     if (lex_word_is(l, "id"))
         return false;
-    if (lex_take(l, "[")) {
-        if (lex_word_is(l, "udp") || lex_word_is(l, "raw"))
-            return false;
-        icmp->has_quote = true;
-        parse_seq(l, &icmp->seq, &icmp->text_len);
-        lex_need(l, "]");
+    if (lex_is(l, "[") && !icmp->has_quote) {
+        struct lex inside = *l;
+        inside.p++;
+        if (!at_num(&inside))
+            return false; /* it quotes another protocol */
+        parse_quote(l, icmp);
     }
     return true;
 }

@@ -25,6 +25,8 @@ bool opaque_here(struct lex *l)
 bool opaque_end_here(struct lex *l)
 {
     static const char *const words[] = { "mut", "trun", "ins", "rep" };
+    if (lex_is(l, "/udp"))
+        return true; /* TCP in UDP, of FreeBSD's dialect */
     if (!lex_is(l, "{"))
         return false;
     struct lex inside = *l;

@@ -83,6 +83,9 @@ void parse_seq(struct lex *l, struct sc_num *seq, uint32_t *len)
         lex_fault(l, "expected the numbers before and after ':' to be %u apart, found others",
                   *len);
     lex_need(l, ")");
+    /* FreeBSD's dialect: the number as it stands on the wire. */
+    if (seq->base == SC_REL && lex_take(l, "!"))
+        seq->base = SC_ABS;
 }
 
 /* ---- Flags ------------------------------------------------------------------------------ */
@@ -192,36 +195,17 @@ static void parse_timestamps(struct lex *l, struct sc_option *o)
     if (!lex_take_word(l, "ecr"))
         lex_expected(l, "'ecr'");
     o->u.ts.ecr = parse_num(l);
+    if (o->u.ts.ecr.base == SC_REL && lex_take(l, "!"))
+        o->u.ts.ecr.base = SC_ABS;
 }
 
 static void parse_bytes(struct lex *l, struct sc_option *o, size_t cap, const char *what)
 {
-    if (!o->raw && lex_take(l, "*"))
+    /* `valid` is FreeBSD's word for the digest that belongs there, which only its secret gives. */
+    if (!o->raw && (lex_take(l, "*") || lex_take_word(l, "valid")))
         o->any = true;
     else
         o->u.bytes.len = lex_hex(l, o->u.bytes.octet, cap, what);
-}
-
-/* AccECN's counters, 24 bits each, in either order (RFC 9768 section 3.2.3): held as octets. */
-static void parse_accecn(struct lex *l, struct sc_option *o)
-{
-    static const char *const names[] = { "e0b", "ceb", "e1b" };
-    o->raw = true;
-    o->kind = lex_word_is(l, "e1b") ? 174 : 172;
-    uint8_t *p = o->u.bytes.octet;
-    size_t n = 2;
-    while (!l->failed && n < 11) {
-        struct lex_word w = lex_peek_word(l);
-        if (sc_name_index(names, 3, w.p, w.len) < 0)
-            break;
-        l->p += w.len;
-        uint64_t v = lex_number(l, "a counter of 24 bits", 0xffffff);
-        p[n++] = (uint8_t)(v >> 16);
-        p[n++] = (uint8_t)(v >> 8);
-        p[n++] = (uint8_t)v;
-    }
-    p[0] = o->kind;
-    p[1] = o->u.bytes.len = (uint8_t)n;
 }
 
 static void parse_option(struct lex *l, struct sc_option *o)
@@ -254,8 +238,8 @@ static void parse_option(struct lex *l, struct sc_option *o)
     } else if (lex_take_word(l, "uto")) {
         o->kind = OPT_USER_TIMEOUT;
         o->u.user_timeout = (uint16_t)value_or_any(l, o, "a user timeout", UINT16_MAX);
-    } else if (lex_take_word(l, "ECN")) {
-        parse_accecn(l, o);
+    } else if (parse_ecn_option(l, o)) {
+        return;
     } else if (lex_take_word(l, "raw")) {
         o->raw = true;
         parse_bytes(l, o, 40, "at most 40 octets of option in hex");
@@ -332,31 +316,6 @@ static void parse_text(struct lex *l, struct sc_segment *seg)
 
 /* ---- The segment ------------------------------------------------------------------------ */
 
-static void parse_ip_info(struct lex *l, struct sc_segment *seg, const char *close)
-{
-    static const char *const ecn[] = { "noecn", "ect1", "ect0", "ce", "ect01" };
-    do {
-        struct lex_word w = lex_peek_word(l);
-        int e = sc_name_index(ecn, 5, w.p, w.len);
-        if (e >= 0) {
-            l->p += w.len;
-            seg->has_ecn = true;
-            seg->ecn = (uint8_t)e;
-        } else if (lex_take_word(l, "tos")) {
-            seg->has_tos = true;
-            seg->tos = (uint8_t)lex_number(l, "a TOS octet", UINT8_MAX);
-        } else if (lex_take_word(l, "ttl")) {
-            seg->ttl = (uint8_t)lex_number(l, "a TTL", UINT8_MAX);
-        } else if (lex_take_word(l, "flowlabel")) {
-            seg->has_flow = true;
-            seg->flow = (uint32_t)lex_number(l, "a flow label", 0xfffff);
-        } else {
-            lex_expected(l, "noecn, ect0, ect1, ect01, ce, tos, ttl or flowlabel");
-        }
-    } while (lex_take(l, ","));
-    lex_need(l, close);
-}
-
 /* A number may also begin the flags: ports are what has a '>' behind it. */
 static bool ports_here(struct lex *l)
 {
@@ -396,21 +355,38 @@ static void parse_segment(struct lex *l, struct sc_packet *pkt)
     parse_text(l, seg);
 }
 
+/* `[1:1(0)] icmp ...`: FreeBSD's dialect has the quoted segment before the message. */
+static bool quote_first(struct lex *l)
+{
+    if (!lex_is(l, "["))
+        return false;
+    struct lex inside = *l;
+    inside.p++;
+    return lex_at_digit(&inside);
+}
+
 void parse_packet(struct lex *l, struct sc_event *ev, enum sc_direction dir)
 {
     struct sc_packet pkt = ev->u.packet;
     pkt.direction = (uint8_t)dir;
     const bool empty = lex_at_end(l);
     const struct lex begin = *l;
-    if (lex_take(l, "("))
+    struct sc_icmp quoted = { 0 };
+    if (quote_first(l)) {
+        parse_quote(l, &quoted);
+        if (!lex_word_is(l, "icmp"))
+            lex_expected(l, "'icmp' after what the message quotes");
+    } else if (lex_take(l, "(")) {
         parse_ip_info(l, &pkt.seg, ")");
-    else if (lex_take(l, "["))
+    } else if (lex_take(l, "[")) {
         parse_ip_info(l, &pkt.seg, "]");
+    }
     if (!empty && opaque_here(l)) {
         parse_opaque(l, &begin, ev, dir);
     } else if (lex_take_word(l, "icmp")) {
         ev->kind = SC_ICMP;
         memset(&ev->u, 0, sizeof(ev->u));
+        ev->u.icmp = quoted;
         ev->u.icmp.direction = (uint8_t)dir;
         if (!parse_icmp(l, &ev->u.icmp))
             parse_opaque(l, &begin, ev, dir);

@@ -200,6 +200,10 @@ static void print_ip(FILE *f, const struct sc_segment *seg)
         fprintf(f, "%stos 0x%02x", sep, seg->tos);
         sep = ", ";
     }
+    if (seg->has_dscp) {
+        fprintf(f, "%sdscp 0x%02x", sep, seg->tos >> 2);
+        sep = ", ";
+    }
     if (seg->ttl) {
         fprintf(f, "%sttl %u", sep, seg->ttl);
         sep = ", ";

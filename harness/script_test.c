@@ -221,6 +221,39 @@ static void a_file_that_cannot_be_read_is_named(void **state)
 
 /* ---- Round trips ------------------------------------------------------------------------ */
 
+static void freebsds_spellings_mean_the_same(void **state)
+{
+    (void)state;
+    struct script *s = parse("+0 < [1:1(0)] icmp time_exceeded exceeded_hop_limit\n"
+                             "+0 < icmp time_exceeded exceeded_hop_limit [1:1(0)]\n"
+                             "+0 > (class 0x20, hlim 3) R. 7:7(0)! ack 1 <nop,nop,md5 valid>\n"
+                             "+0 > [dscp cs1, ecn ect0] . 1:1(0) ack 1 <TS val ... ecr 9!>\n"
+                             "+0 > . ...(0) ack 1 <AccECN0 ee0b 1 eceb 2,exp-AccECN1>\n");
+    const struct sc_icmp *a = &s->event[0].u.icmp, *b = &s->event[1].u.icmp;
+    assert_int_equal(a->type, b->type);
+    assert_int_equal(a->seq.offset, b->seq.offset);
+    assert_true(a->has_quote && b->has_quote);
+    const struct sc_segment *t = &s->event[2].u.packet.seg;
+    assert_int_equal(t->tos, 0x20);
+    assert_int_equal(t->ttl, 3);
+    assert_int_equal(t->seq.base, SC_ABS);
+    assert_true(t->option[2].any);
+    t = &s->event[3].u.packet.seg;
+    assert_true(t->has_dscp);
+    assert_int_equal(t->tos, 0x20);
+    assert_int_equal(t->option[0].u.ts.ecr.base, SC_ABS);
+    t = &s->event[4].u.packet.seg;
+    assert_int_equal(t->seq.base, SC_ANY);
+    assert_int_equal(t->option[0].u.bytes.len, 8);
+    assert_int_equal(t->option[1].kind, OPT_EXPERIMENT);
+    script_free(s);
+    round_trips("+0 > (class 0x20, hlim 3) R. 7:7(0)! ack 1 <nop,nop,md5 valid>\n"
+                "+0 > [dscp cs1, ecn ect0] . 1:1(0) ack 1 <TS val ... ecr 9!>\n"
+                "+0 > F. 1:1(0) ack 1 win 3 <nop,nop,md5 valid>/udp(1 > 9811)\n"
+                "+0 < [1:1(0)] icmp time_exceeded exceeded_hop_limit\n"
+                "+0 > . ...(0) ack 1 <AccECN0 ee0b 1 eceb 2,exp-AccECN1>\n");
+}
+
 static void what_is_only_kept_as_text_still_parses(void **state)
 {
     (void)state;
@@ -318,6 +351,7 @@ int main(void)
         cmocka_unit_test(no_damage_to_a_script_breaks_the_parser),
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(a_file_that_cannot_be_read_is_named),
+        cmocka_unit_test(freebsds_spellings_mean_the_same),
         cmocka_unit_test(what_is_only_kept_as_text_still_parses),
         cmocka_unit_test(a_defined_word_means_what_define_says),
         cmocka_unit_test(an_ace_field_is_a_digit_in_either_dialect),
