@@ -117,17 +117,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
-static const struct argp argp = {
-    .options = argp_options,
-    .parser = parse_option,
-    .children = cmd_results,
-    .args_doc = "PATH...",
-    .doc = "Runs scripts in virtual time against a stack and judges each.\v"
-           "A PATH is a script or a folder of .pkt files.  A stack is one of: refstack; linux, a "
-           "live kernel in a namespace; lwip, Debian's; so:FILE[,FLAGS], a packetdrill plug-in; "
-           "tap:NAME, a stack in another process; toy, that of harness/TEN_MINUTES.md.  "
-           "The language is described in harness/GRAMMAR.md.",
-};
+static const char doc[] =
+    "Runs scripts in virtual time against a stack and judges each.\v"
+    "A PATH is a script or a folder of .pkt files.  A stack is one of: %s; so:FILE[,FLAGS], a "
+    "packetdrill plug-in; tap:NAME, a stack in another process.  linux is a live kernel in a "
+    "namespace, lwip Debian's library, toy the stack of harness/TEN_MINUTES.md.  The language is "
+    "described in harness/GRAMMAR.md.";
 
 static int usage(const char *message)
 {
@@ -167,6 +162,11 @@ int cmd_run(int argc, char **argv)
     struct options o = { .suite = { .seed = 1, .timeout_s = 60 }, .on = "refstack" };
     char error[1024];
     struct suite s = { 0 };
+    char names[128] = "", text[sizeof(doc) + sizeof(names)];
+    sut_names(names, sizeof(names));
+    snprintf(text, sizeof(text), doc, names);
+    const struct argp argp = { .options = argp_options, .parser = parse_option,
+                               .children = cmd_results, .args_doc = "PATH...", .doc = text };
     if (argp_parse(&argp, argc, argv, 0, NULL, &o))
         return EXIT_USAGE;
     if (!o.n_paths)
@@ -174,8 +174,8 @@ int cmd_run(int argc, char **argv)
     o.suite.trace_all = o.paths.html != NULL;
     o.suite.ops = sut_find(o.on);
     if (!o.suite.ops) {
-        snprintf(error, sizeof(error), "there is no stack '%s' here; --on takes refstack, linux, "
-                 "lwip, so:FILE (a packetdrill plug-in) or tap:NAME", o.on);
+        snprintf(error, sizeof(error), "there is no stack '%s' here; --on takes %s, so:FILE (a "
+                 "packetdrill plug-in) or tap:NAME", o.on, names);
         return usage(error);
     }
     if (o.suite.ops->there && !o.suite.ops->there(error, sizeof(error)))

@@ -85,18 +85,32 @@ void run_pull(struct run *r)
     for (unsigned n = 0; !r->over && (len = r->ops->output(r->sut, r->buf, sizeof(r->buf),
                                                            r->now)) > 0;
          n++) {
-        keep_sent(r, len);
+        if (!r->faulty || fault_idle(&r->fault[SC_OUT]))
+            keep_sent(r, len);
+        else
+            fault_push(&r->fault[SC_OUT], r->buf, len, r->now);
         if (n == 1u << 20)
             run_end(r, VERDICT_FAIL, "output: expected the stack to fall silent, got %u datagrams "
                                      "at one moment", n);
     }
+    while (r->faulty && (len = fault_pop(&r->fault[SC_OUT], r->buf, sizeof(r->buf), r->now)) > 0)
+        keep_sent(r, len);
     if (r->ops->broken && r->ops->broken(r->sut))
         run_end(r, VERDICT_FAIL, "stack: expected it to work");
+}
+
+/* When the link next lets go of something that it holds. */
+static uint64_t link_deadline(const struct run *r)
+{
+    const uint64_t in = fault_deadline(&r->fault[SC_IN]), out = fault_deadline(&r->fault[SC_OUT]);
+    return in < out ? in : out;
 }
 
 static uint64_t next_step(struct run *r, uint64_t to)
 {
     uint64_t at = r->ops->deadline(r->sut);
+    if (r->faulty && link_deadline(r) < at)
+        at = link_deadline(r);
     if (r->pending.ev && r->pending.wake < at)
         at = r->pending.wake;
     /* One past the last moment at which it may return: events of that moment come first. */
@@ -122,6 +136,8 @@ void run_advance(struct run *r, uint64_t to, bool stop_at_output)
 {
     unsigned idle = 0;
     while (!r->over) {
+        if (r->faulty)
+            run_link_arrivals(r);
         run_pull(r);
         run_retry(r);
         sut_user_step(&r->user, r->now);
@@ -245,6 +261,25 @@ static void check_silence(struct run *r, const struct sc_event *ev, uint64_t at)
     run_expect(r, &none);
 }
 
+/* The link between the script and its one stack; what the script expects is what comes through. */
+static void add_fault(struct run *r, const struct sc_fault *f)
+{
+    if (f->from) {
+        run_end(r, VERDICT_UNSUPPORTED, "actor: this needs two live stacks; this run has one");
+        return;
+    }
+    for (int i = 0; i < 2 && !r->faulty; i++)
+        fault_init(&r->fault[i], RS_LINK_IP, NULL);
+    r->faulty = true;
+    struct sc_fault rule = *f;
+    /* The script is an end that throws away what arrives damaged. */
+    if (rule.direction == SC_OUT && rule.action == SC_CORRUPT)
+        rule.action = SC_DROP;
+    if (!fault_add(&r->fault[rule.direction], &rule))
+        run_end(r, VERDICT_ERROR, "fault: a script may have at most %d in one direction",
+                FAULT_RULES);
+}
+
 /* What a script does, the segments it expects aside. */
 static void act(struct run *r, const struct sc_event *ev)
 {
@@ -266,7 +301,7 @@ static void act(struct run *r, const struct sc_event *ev)
         run_code(r, ev->u.text);
         break;
     case SC_FAULT:
-        run_end(r, VERDICT_UNSUPPORTED, "fault: links with faults need two live stacks");
+        add_fault(r, &ev->u.fault);
         break;
     case SC_SHELL:
         run_shell(r, ev->u.text);
@@ -412,6 +447,8 @@ void run_script(const struct script *s, const struct sut_ops *ops, const struct 
     for (size_t i = 0; i < r->n_sent; i++)
         free(r->sent[i].octet);
     free(r->sent);
+    for (int i = 0; i < 2 && r->faulty; i++)
+        fault_free(&r->fault[i]);
     sc_arena_free(&r->arena);
     free(r);
 }

@@ -363,7 +363,7 @@ void run_record_packet(struct run *r, bool out, const uint8_t *p, size_t len, ui
     row->before[END_B] = row->after[END_B] = state_now(r);
 }
 
-void run_deliver(struct run *r, const uint8_t *p, size_t len)
+static void hand_over(struct run *r, const uint8_t *p, size_t len)
 {
     int8_t before = r->opt->trace ? state_now(r) : TRACE_STATE_UNKNOWN;
     run_record_packet(r, false, p, len, r->now - r->begun);
@@ -374,4 +374,25 @@ void run_deliver(struct run *r, const uint8_t *p, size_t len)
         r->opt->trace->row[row].after[END_B] = state_now(r);
     }
     run_pull(r);
+}
+
+/* What reaches the SUT by now of what is on its way. */
+void run_link_arrivals(struct run *r)
+{
+    uint8_t *p = malloc(RUN_DATAGRAM);
+    if (!p)
+        abort();
+    for (size_t len; (len = fault_pop(&r->fault[SC_IN], p, RUN_DATAGRAM, r->now)) > 0;)
+        hand_over(r, p, len);
+    free(p);
+}
+
+void run_deliver(struct run *r, const uint8_t *p, size_t len)
+{
+    if (!r->faulty || fault_idle(&r->fault[SC_IN])) {
+        hand_over(r, p, len);
+        return;
+    }
+    fault_push(&r->fault[SC_IN], p, len, r->now);
+    run_link_arrivals(r);
 }

@@ -2,6 +2,7 @@
 #ifndef HARNESS_RUN_STATE_H
 #define HARNESS_RUN_STATE_H
 
+#include "harness/fault.h"
 #include "harness/run.h"
 #include "harness/sut_user.h"
 #include "harness/wireview.h"
@@ -87,6 +88,8 @@ struct run {
     size_t n_sent, sent_at, sent_cap;
     struct run_pending pending;
     struct sut_user user; /* its calls, where they are made of sockets */
+    struct fault_link fault[2]; /* the link, by enum sc_direction */
+    bool faulty;                /* the script asked for faults */
     bool over; /* a verdict was reached */
     uint8_t buf[RUN_DATAGRAM];
 };
@@ -138,8 +141,9 @@ bool run_icmp6(struct sc_icmp *);
  * behind the start of the buffer; returns the header's octets.  The segment may be NULL. */
 size_t run_put_ip(struct run *, const struct sc_segment *, uint8_t proto, size_t len);
 size_t run_ip_octets(const struct run *);
-/* Hands a datagram to the SUT and records it. */
+/* Hands a datagram to the link, and by it to the SUT, and records it. */
 void run_deliver(struct run *, const uint8_t *, size_t len);
+void run_link_arrivals(struct run *);
 void run_record_packet(struct run *, bool out, const uint8_t *, size_t len, uint64_t us);
 
 /* ---- Calls and code --------------------------------------------------------------------- */

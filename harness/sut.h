@@ -112,5 +112,7 @@ extern const struct sut_ops sut_watched;
 
 /* The table for a name such as "refstack" or "so:FILE", or NULL. */
 const struct sut_ops *sut_find(const char *name);
+/* The names of the stacks that need no more than their name, for messages. */
+void sut_names(char *text, size_t cap);
 
 #endif
