@@ -99,18 +99,11 @@ void run_pull(struct run *r)
         run_end(r, VERDICT_FAIL, "stack: expected it to work");
 }
 
-/* When the link next lets go of something that it holds. */
-static uint64_t link_deadline(const struct run *r)
-{
-    const uint64_t in = fault_deadline(&r->fault[SC_IN]), out = fault_deadline(&r->fault[SC_OUT]);
-    return in < out ? in : out;
-}
-
 static uint64_t next_step(struct run *r, uint64_t to)
 {
     uint64_t at = r->ops->deadline(r->sut);
-    if (r->faulty && link_deadline(r) < at)
-        at = link_deadline(r);
+    if (r->faulty && run_link_deadline(r) < at)
+        at = run_link_deadline(r);
     if (r->pending.ev && r->pending.wake < at)
         at = r->pending.wake;
     /* One past the last moment at which it may return: events of that moment come first. */
@@ -261,25 +254,6 @@ static void check_silence(struct run *r, const struct sc_event *ev, uint64_t at)
     run_expect(r, &none);
 }
 
-/* The link between the script and its one stack; what the script expects is what comes through. */
-static void add_fault(struct run *r, const struct sc_fault *f)
-{
-    if (f->from) {
-        run_end(r, VERDICT_UNSUPPORTED, "actor: this needs two live stacks; this run has one");
-        return;
-    }
-    for (int i = 0; i < 2 && !r->faulty; i++)
-        fault_init(&r->fault[i], RS_LINK_IP, NULL);
-    r->faulty = true;
-    struct sc_fault rule = *f;
-    /* The script is an end that throws away what arrives damaged. */
-    if (rule.direction == SC_OUT && rule.action == SC_CORRUPT)
-        rule.action = SC_DROP;
-    if (!fault_add(&r->fault[rule.direction], &rule))
-        run_end(r, VERDICT_ERROR, "fault: a script may have at most %d in one direction",
-                FAULT_RULES);
-}
-
 /* What a script does, the segments it expects aside. */
 static void act(struct run *r, const struct sc_event *ev)
 {
@@ -301,7 +275,7 @@ static void act(struct run *r, const struct sc_event *ev)
         run_code(r, ev->u.text);
         break;
     case SC_FAULT:
-        add_fault(r, &ev->u.fault);
+        run_add_fault(r, &ev->u.fault);
         break;
     case SC_SHELL:
         run_shell(r, ev->u.text);

@@ -144,6 +144,9 @@ size_t run_ip_octets(const struct run *);
 /* Hands a datagram to the link, and by it to the SUT, and records it. */
 void run_deliver(struct run *, const uint8_t *, size_t len);
 void run_link_arrivals(struct run *);
+/* Faults on the link (run_link.c). */
+void run_add_fault(struct run *, const struct sc_fault *);
+uint64_t run_link_deadline(const struct run *);
 void run_record_packet(struct run *, bool out, const uint8_t *, size_t len, uint64_t us);
 
 /* ---- Calls and code --------------------------------------------------------------------- */

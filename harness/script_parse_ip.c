@@ -98,7 +98,7 @@ static void parse_counters(struct lex *l, struct sc_option *o, uint8_t kind, uns
     p[1] = o->u.bytes.len = (uint8_t)n;
 }
 
-/* packetdrill's `ECN e1b N ...`; FreeBSD's `AccECN0 ee0b N ...` and the experimental forms of both. */
+/* packetdrill's `ECN e1b N ...`; FreeBSD's `AccECN0 ee0b N ...`, and both as experiments. */
 bool parse_ecn_option(struct lex *l, struct sc_option *o)
 {
     enum { ORDER_0 = 172, ORDER_1 = 174, EXID_0 = 0xacc0, EXID_1 = 0xacc1 };

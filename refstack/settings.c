@@ -72,6 +72,9 @@ int rs_set(struct rs_host *h, int conn, const struct rs_tcp_config *c, rs_time n
         return error;
     tcb_disarm(t, RS_TIMER_KEEPALIVE);
     tcb_disarm(t, RS_TIMER_USER);
+    /* A SYN that is not sent yet offers what is set now. */
+    if (t->state == RS_SYN_SENT && t->snd_nxt == t->iss)
+        options_offer(h, t);
     /* A connection that has ended, or not begun, has nothing to time and nothing to send. */
     if (t->state < RS_SYN_SENT)
         return 0;
