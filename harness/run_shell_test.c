@@ -1,5 +1,5 @@
-/* Shell lines, and what packetdrill's dialects take for granted: on refstack, where nothing is run by
- * a shell. */
+/* Shell lines, and what packetdrill's dialects take for granted: on refstack, where nothing is run
+ * by a shell. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
