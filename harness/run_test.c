@@ -251,7 +251,7 @@ static void what_the_stack_lacks_is_unsupported(void **state)
     static const char *const scripts[] = {
         "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 listen(3, 1) = 0\n",
         "0 splice(1, 2) = 0\n", "0 `rm -rf x`\n", "`sysctl -w kernel.panic=1`\n0 wait\n",
-        "--unheard_of=1\n0 wait\n", "0 > udp (5)\n", "fault drop > SYN 1\n",
+        "--unheard_of=1\n0 wait\n", "0 > udp (5)\n", "fault drop A>B SYN 1\n",
         "0 R: close(3) = 0\n", "state ESTABLISHED\n", "0 user open-from-listen 0 = 0\n",
         "0 %{ import os }%\n", "0 %{ assert unknown_name == 1 }%\n",
         "0 socket(..., SOCK_DGRAM, IPPROTO_UDP) = 3\n",
