@@ -3,8 +3,11 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "harness/ladder.h"
+#include "harness/pcapng_case.h"
 #include "harness/report.h"
 
 char *record_folder(void)
@@ -65,4 +68,27 @@ void record_take(const char *folder, size_t i, struct result_case *to)
         from->n_rows = 0;
     }
     result_free(r);
+}
+
+void record_keep(struct result_case *rc, const char *folder, const char *kind)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof(path), "%s/%s.%s", folder, rc->name, kind);
+    if (n < 0 || (size_t)n >= sizeof(path))
+        return;
+    /* One flat folder: a case's own folders become part of its file's name. */
+    for (char *p = path + strlen(folder) + 1; *p; p++)
+        if (*p == '/')
+            *p = '_';
+    if (!strcmp(kind, "pcapng")) {
+        if (pcapng_case(rc, path) == 0)
+            case_artefact(rc, kind, path);
+        return;
+    }
+    FILE *f = fopen(path, "w");
+    if (!f)
+        return;
+    ladder_text(f, rc);
+    fclose(f);
+    case_artefact(rc, kind, path);
 }

@@ -13,4 +13,7 @@ void record_folder_remove(char *folder); /* and frees it */
 void record_write(const char *folder, size_t i, const struct result *);
 void record_take(const char *folder, size_t i, struct result_case *to);
 
+/* Writes the trace as a file of that kind, "pcapng" or "ladder", which becomes an artefact. */
+void record_keep(struct result_case *, const char *folder, const char *kind);
+
 #endif

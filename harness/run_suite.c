@@ -12,8 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "harness/ladder.h"
-#include "harness/pcapng_case.h"
 #include "harness/run_record.h"
 #include "harness/script_parse.h"
 
@@ -136,9 +134,9 @@ void suite_free(struct suite *s)
 
 /* ---- Workers ---------------------------------------------------------------------------- */
 
-enum { MOST_ATTEMPTS = 8 };
+enum { MOST_ATTEMPTS = 8, FEW_AT_ONCE = 8 };
 
-enum slot_state { SLOT_WAITING, SLOT_RUNNING, SLOT_DONE, SLOT_REPORTED };
+enum slot_state { SLOT_WAITING, SLOT_RUNNING, SLOT_AGAIN, SLOT_DONE };
 
 struct slot {
     size_t turn; /* the case that is run as the n-th */
@@ -151,6 +149,7 @@ struct slot {
 
 struct board {
     _Atomic size_t next;
+    bool second; /* the second round, of what failed while many ran at once */
     char *records; /* folder of live runs' traces, or NULL */
     struct slot slot[];
 };
@@ -194,29 +193,51 @@ static void run_once(const struct suite_case *c, const struct suite_options *opt
     run_script(c->script, opt->ops, &run, res);
 }
 
-/* In real time two clocks may meet at one moment, and a loaded machine carries packets late: a
- * failure counts when it is seen three times, and what fails while we run late has shown nothing,
- * unless it goes on failing at that line.  Recorded is the run that counts. */
-static void run_live(const struct suite_case *c, const struct suite_options *opt,
-                     struct board *b, size_t i)
+/* One run, recorded where its verdict may count; true when that is settled by it. */
+static bool run_recorded(const struct suite_case *c, const struct suite_options *opt,
+                         struct board *b, size_t i)
 {
     struct run_result *res = &b->slot[i].result;
+    struct result *record = result_new("tcprig run");
+    run_once(c, opt, result_case(record, "script", c->name, opt->ops->name, c->ip), res);
+    if (wanted(opt, res->verdict))
+        record_write(b->records, i, record);
+    result_free(record);
+    return res->verdict != VERDICT_FAIL || (!res->stalled && is_known(opt, c, res));
+}
+
+/* In real time two clocks may meet at one moment, and a loaded machine carries packets late: what
+ * fails is run again in the second round, and counts when it is seen three times there.  What fails
+ * while we run late has shown nothing, unless it goes on failing at that line. */
+static void run_again(const struct suite_case *c, const struct suite_options *opt,
+                      struct board *b, size_t i)
+{
+    const struct run_result *res = &b->slot[i].result;
     unsigned seen = 0, again = 0;
     uint32_t line = 0;
-    bool last = false;
-    for (int n = 0; !last; n++) {
+    for (int n = 0; n < MOST_ATTEMPTS; n++) {
         b->slot[i].began = suite_clock();
-        struct result *record = result_new("tcprig run");
-        run_once(c, opt, result_case(record, "script", c->name, opt->ops->name, c->ip), res);
-        seen += res->verdict == VERDICT_FAIL && !res->stalled;
+        if (run_recorded(c, opt, b, i))
+            return;
+        seen += !res->stalled;
         again = res->line == line ? again + 1 : 1;
         line = res->line;
-        last = res->verdict != VERDICT_FAIL || seen == 3 || again == 4 ||
-               ((seen || again == 2) && is_known(opt, c, res)) || n + 1 == MOST_ATTEMPTS;
-        if (last && wanted(opt, res->verdict))
-            record_write(b->records, i, record);
-        result_free(record);
+        if (seen == 3 || again == 4 || (again == 2 && is_known(opt, c, res)))
+            return;
     }
+}
+
+/* The state the case is then in. */
+static int run_case(const struct suite *s, const struct suite_options *opt, struct board *b,
+                    size_t i)
+{
+    if (!opt->ops->wait)
+        run_once(&s->item[i], opt, NULL, &b->slot[i].result);
+    else if (b->second)
+        run_again(&s->item[i], opt, b, i);
+    else if (!run_recorded(&s->item[i], opt, b, i))
+        return SLOT_AGAIN;
+    return SLOT_DONE;
 }
 
 static void work(const struct suite *s, const struct suite_options *opt, struct board *b)
@@ -224,15 +245,14 @@ static void work(const struct suite *s, const struct suite_options *opt, struct 
     for (size_t n; (n = atomic_fetch_add(&b->next, 1)) < s->n;) {
         const size_t i = b->slot[n].turn;
         struct slot *slot = &b->slot[i];
+        if (b->second && atomic_load(&slot->state) != SLOT_AGAIN)
+            continue;
         slot->worker = getpid();
         slot->began = suite_clock();
         atomic_store(&slot->state, SLOT_RUNNING);
-        if (opt->ops->wait)
-            run_live(&s->item[i], opt, b, i);
-        else
-            run_once(&s->item[i], opt, NULL, &slot->result);
+        const int state = run_case(s, opt, b, i);
         slot->seconds = suite_clock() - slot->began;
-        atomic_store(&slot->state, SLOT_DONE);
+        atomic_store(&slot->state, state);
     }
 }
 
@@ -276,29 +296,6 @@ static void kill_hung(const struct suite *s, const struct suite_options *opt, st
 
 /* ---- Results ---------------------------------------------------------------------------- */
 
-static void keep_artefact(struct result_case *rc, const char *folder, const char *kind)
-{
-    char path[4096];
-    int n = snprintf(path, sizeof(path), "%s/%s.%s", folder, rc->name, kind);
-    if (n < 0 || (size_t)n >= sizeof(path))
-        return;
-    /* One flat folder: a case's own folders become part of its file's name. */
-    for (char *p = path + strlen(folder) + 1; *p; p++)
-        if (*p == '/')
-            *p = '_';
-    if (!strcmp(kind, "pcapng")) {
-        if (pcapng_case(rc, path) == 0)
-            case_artefact(rc, kind, path);
-        return;
-    }
-    FILE *f = fopen(path, "w");
-    if (!f)
-        return;
-    ladder_text(f, rc);
-    fclose(f);
-    case_artefact(rc, kind, path);
-}
-
 static void tag_all(struct result_case *rc, const struct script *s)
 {
     for (size_t i = 0; i < s->n_events; i++)
@@ -325,8 +322,8 @@ static void report_one(const struct suite *s, const struct suite_options *opt,
         record_take(b->records, i, rc);
     }
     if (failed && opt->keep) {
-        keep_artefact(rc, opt->keep, "pcapng");
-        keep_artefact(rc, opt->keep, "ladder");
+        record_keep(rc, opt->keep, "pcapng");
+        record_keep(rc, opt->keep, "ladder");
     }
     const char *pcap = failed && rc->n_artefacts ? rc->artefact[0].path : NULL;
     const struct expect_entry *known = opt->expect ? expect_find(opt->expect, c->path) : NULL;
@@ -382,19 +379,12 @@ static void take_turns(const struct suite *s, const struct suite_options *opt, s
     free(l);
 }
 
-void suite_run(const struct suite *s, const struct suite_options *opt, struct result *out,
-               struct tap *tap)
+/* Workers until all is done that this round is about; what is done is reported as it comes. */
+static size_t run_round(const struct suite *s, const struct suite_options *opt, struct board *b,
+                        unsigned jobs, size_t done, struct result *out, struct tap *tap)
 {
-    const size_t size = sizeof(struct board) + s->n * sizeof(struct slot);
-    struct board *b = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (b == MAP_FAILED)
-        abort();
     unsigned alive = 0;
-    size_t done = 0;
-    take_turns(s, opt, b);
-    if (opt->ops->wait && (opt->keep || opt->trace_all))
-        b->records = record_folder();
-    for (unsigned i = 0; i < opt->jobs && i < s->n; i++)
+    for (unsigned i = 0; i < jobs && i < s->n; i++)
         alive += start_worker(s, opt, b) > 0;
     if (!alive)
         work(s, opt, b);
@@ -413,7 +403,25 @@ void suite_run(const struct suite *s, const struct suite_options *opt, struct re
         }
         done = report_done(s, opt, b, done, out, tap);
     }
-    report_done(s, opt, b, done, out, tap);
+    return report_done(s, opt, b, done, out, tap);
+}
+
+void suite_run(const struct suite *s, const struct suite_options *opt, struct result *out,
+               struct tap *tap)
+{
+    const size_t size = sizeof(struct board) + s->n * sizeof(struct slot);
+    struct board *b = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (b == MAP_FAILED)
+        abort();
+    take_turns(s, opt, b);
+    if (opt->ops->wait && (opt->keep || opt->trace_all))
+        b->records = record_folder();
+    const size_t done = run_round(s, opt, b, opt->jobs, 0, out, tap);
+    if (done < s->n) {
+        b->second = true;
+        atomic_store(&b->next, 0);
+        run_round(s, opt, b, opt->jobs < FEW_AT_ONCE ? opt->jobs : FEW_AT_ONCE, done, out, tap);
+    }
     record_folder_remove(b->records);
     munmap(b, size);
 }
