@@ -114,8 +114,9 @@ void run_configure(struct run *r)
     /* What was written for packetdrill was written for its tolerance. */
     if (r->packetdrill && r->tolerance == ours)
         r->tolerance = REAL_TOLERANCE_US;
-    /* The runners of the public suites give IPv6 an MTU that makes the MSS the same. */
-    if (r->packetdrill && r->opt->ip == 6 && !r->config.mtu)
+    /* The runners of the public suites give IPv6 an MTU that makes the MSS the same, where a
+     * script is for either version. */
+    if ((r->packetdrill || r->freebsd) && !r->script->ip && r->opt->ip == 6 && !r->config.mtu)
         r->config.mtu = 1520;
     r->ev = last;
 }
