@@ -216,6 +216,7 @@
     X(WEAK_HOST, "a link brings datagrams for the addresses of another link", semantic) \
     X(OWN_SOURCE, "the wire may bring datagrams from our own addresses", semantic) \
     X(ND_FAR, "Neighbour Discovery from beyond a router is believed", semantic) \
+    X(MLD_FAR, "a listener query that may have passed a router is answered", semantic) \
     X(ND_OVERRIDES, "an advertisement moves an entry that it is not to override", semantic) \
     X(NEIGHBOUR_FLOOD, "addresses that never answer push out neighbours in use", liveness) \
     X(NEIGHBOUR_UNCONFIRMED, "a neighbour is asked though its ACKs show the way works", semantic) \

@@ -66,7 +66,7 @@ void rs_config_small(struct rs_config *c)
     c->pages = 24;
     c->page_octets = 256;
     c->backlog = 3;
-    c->neighbours = 6;
+    c->neighbours = 5;
     c->tcp.snd_buf = 2048;
     c->tcp.rcv_buf = 2048;
 }
@@ -168,6 +168,7 @@ void rs_reset(struct rs_host *h, rs_time now)
     h->n_frag = 0;
     h->fragmented = 0;
     addr_init(h);
+    mld_init(h);
     memset(h->fastopen, 0, sizeof h->fastopen);
     h->fastopen_next = 0;
     h->outq.head = h->outq.n = 0;

@@ -23,7 +23,11 @@ struct own_addr {
     uint8_t link;
     enum own_state state : 8;
     bool probed;
-    rs_time deadline; /* of a tentative one: the next step */
+    uint8_t reports;   /* still to be sent of its solicited-node group (mld.c), */
+    uint8_t record;    /* of that type, */
+    bool version1;     /* to a querier of version 1, */
+    rs_time report_at; /* the next then */
+    rs_time deadline;  /* of a tentative one: the next step */
 };
 
 /* What is fixed of a link. */
@@ -278,6 +282,12 @@ size_t nd_solicit(struct rs_host *, unsigned link, const struct rs_addr *, const
                   uint8_t *buf, size_t cap);
 size_t dad_output(struct rs_host *, uint8_t *buf, size_t cap);
 rs_time dad_deadline(const struct rs_host *);
+
+/* ---- Multicast Listener Discovery (mld.c) ---- */
+void mld_init(struct rs_host *);
+enum rs_reason mld_input(struct rs_host *, const struct datagram *, const struct icmp_msg *);
+size_t mld_output(struct rs_host *, uint8_t *buf, size_t cap);
+rs_time mld_deadline(const struct rs_host *);
 
 /* ---- ICMP (icmp.c, icmp6.c, icmp_error.c) ---- */
 void icmp_input(struct rs_host *, const struct datagram *);

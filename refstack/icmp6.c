@@ -1,4 +1,5 @@
-/* ICMPv6: echo and errors received (RFC 4443); discovery goes to nd.c. */
+/* ICMPv6: echo and errors received (RFC 4443); discovery goes to nd.c, queries for listeners to
+ * mld.c. */
 #include "refstack/host.h"
 
 enum { UNREACHABLE_PORT = 4, PARAM_NEXT = 1 };
@@ -53,6 +54,8 @@ void icmp6_input(struct rs_host *h, const struct datagram *ip)
         judged(h, NULL, NULL, RS_REASON_ICMP_BAD);
     } else if (m.type == ND_SOLICIT || m.type == ND_ADVERT) {
         judged(h, NULL, NULL, nd_input(h, ip, &m));
+    } else if (m.type == ICMP6_MLD_QUERY && !nobody) {
+        judged(h, NULL, NULL, mld_input(h, ip, &m));
     } else if (nobody) {
         judged(h, NULL, NULL, RS_REASON_IP_BAD_ADDRESS);
     } else if (m.type == ICMP6_ECHO) {

@@ -151,7 +151,9 @@ size_t link_output(struct rs_host *h, uint8_t *buf, size_t cap)
     if (cap < vnet_len(h))
         return 0;
     const size_t vnet = vnet_len(h);
-    size_t n = h->cfg.dad ? dad_output(h, buf + vnet, cap - vnet) : 0;
+    size_t n = h->cfg.mld ? mld_output(h, buf + vnet, cap - vnet) : 0;
+    if (!n && h->cfg.dad)
+        n = dad_output(h, buf + vnet, cap - vnet);
     if (!n)
         n = neigh_output(h, buf + vnet, cap - vnet);
     memset(buf, 0, vnet);
@@ -162,8 +164,10 @@ rs_time link_deadline(const struct rs_host *h)
 {
     const rs_time dad = h->cfg.dad ? dad_deadline(h) : RS_NEVER;
     const rs_time neigh = neigh_deadline(h);
+    const rs_time mld = h->cfg.mld ? mld_deadline(h) : RS_NEVER;
+    const rs_time nd = dad < neigh ? dad : neigh;
 
-    return dad < neigh ? dad : neigh;
+    return mld < nd ? mld : nd;
 }
 
 bool link_pending(const struct rs_host *h)

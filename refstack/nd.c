@@ -1,5 +1,6 @@
 /* Neighbour Discovery between hosts (RFC 4861 section 7) and duplicate address detection (RFC 4862
- * section 5.4).  Routers and prefixes come from the configuration. */
+ * section 5.4).  Routers, prefixes and the MTU come from the configuration alone: Router
+ * Advertisements are not heeded, so that nobody on the link changes what the same calls give. */
 #include <string.h>
 
 #include "refstack/cursor.h"

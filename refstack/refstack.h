@@ -147,6 +147,7 @@ struct rs_config {
      * section 3.3.4.2.  Nothing is forwarded.  Without the caller's choice of a source, the longest
      * prefix decides, then the first link with a gateway. */
     struct rs_link_config more_links[RS_MORE_LINKS];
+    bool mld; /* RFC 3810: routers are told of the groups listened to, and so are switches */
     bool dad; /* RFC 4862 section 5.4; off: IPv6 addresses serve at once */
     uint16_t mtu;           /* octets of IP datagram the link takes */
     bool offload;           /* with RS_LINK_ETHERNET: a virtio-net header (wire.h) stands before

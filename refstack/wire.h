@@ -213,6 +213,7 @@ enum icmp6_type {
     ICMP6_PARAMETER_PROBLEM = 4,
     ICMP6_ECHO = 128, /* and above: informational */
     ICMP6_ECHO_REPLY = 129,
+    ICMP6_MLD_QUERY = 130,
     ND_SOLICIT = 135,
     ND_ADVERT = 136
 };
