@@ -171,6 +171,30 @@ static void a_timer_follows_what_is_set(void **unused)
     quiet();
 }
 
+/* What a SYN offers is what is set when it goes out; one that has gone out stands. */
+static void a_syn_offers_what_was_set_before_it_was_sent(void **unused)
+{
+    (void)unused;
+    plain_up();
+    active_open();
+    struct rs_tcp_config c = with_ttl(p.conn, 64);
+    c.window_scale = c.sack = true;
+    c.mss = 700;
+    assert_int_equal(rs_set(p.host, p.conn, &c, p.now), 0);
+    get("S", 0, 0, 0);
+    assert_true(p.got_opts.has_wscale && p.got_opts.has_sack_permitted);
+    assert_int_equal(p.got_opts.mss, 700);
+    c.mss = 500;
+    c.sack = false;
+    assert_int_equal(rs_set(p.host, p.conn, &c, p.now), 0);
+    quiet();
+    to_deadline();
+    get("S", 0, 0, 0);
+    assert_true(p.got_opts.has_sack_permitted);
+    assert_int_equal(p.got_opts.mss, 700);
+    quiet();
+}
+
 /* Nothing is timed in TIME-WAIT but its end, nothing at all before a connection begins. */
 static void settings_in_listen_and_time_wait_start_no_timer(void **unused)
 {
@@ -200,6 +224,7 @@ int main(void)
         cmocka_unit_test(the_page_is_given_back_with_the_last_of_its_users),
         cmocka_unit_test(settings_that_make_no_sense_are_refused),
         cmocka_unit_test(a_timer_follows_what_is_set),
+        cmocka_unit_test(a_syn_offers_what_was_set_before_it_was_sent),
         cmocka_unit_test(settings_in_listen_and_time_wait_start_no_timer),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
