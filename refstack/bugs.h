@@ -116,6 +116,7 @@
     X(MSS_IGNORED, "the MSS that the peer names is not heeded", semantic) \
     X(MSS_NOT_OFFERED, "a SYN carries no MSS option", semantic) \
     X(MSS_OF_THE_LINK, "a peer that names no MSS is taken to take what the link does", semantic) \
+    X(MTU_OF_FIRST_LINK, "the MTU is that of the first link whatever link is taken", semantic) \
     X(MSS_IS_MTU, "the MSS offered leaves no room for headers", semantic) \
     X(NAGLE_ALWAYS, "Nagle cannot be turned off", semantic) \
     X(R1_SILENT, "nothing is told of a peer that does not answer, until it is given up", semantic) \

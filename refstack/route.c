@@ -187,7 +187,7 @@ unsigned ip_link(const struct rs_host *h, const struct rs_addr *own)
 
 uint16_t ip_mtu(const struct rs_host *h, const struct rs_addr *own)
 {
-    return h->link[ip_link(h, own)].mtu;
+    return h->link[BUG(MTU_OF_FIRST_LINK) ? 0 : ip_link(h, own)].mtu;
 }
 
 bool ip_is_local(const struct rs_host *h, const struct rs_addr *a)
