@@ -306,6 +306,8 @@ static void assignments(struct run *r, char *at)
     char *word;
     while (!r->over && (word = next_word(&at)) != NULL) {
         char *eq = strchr(word, '=');
+        if (word[0] == '#')
+            return;
         if (word[0] == '-' || word[0] == '>' || word[0] == '2' || !eq)
             continue;
         *eq = '\0';
@@ -362,10 +364,14 @@ static void by_shell(struct run *r, const char *line)
                 WIFEXITED(status) ? WEXITSTATUS(status) : status, line);
 }
 
-/* What only readies a machine: queueing on a device and a cache that a new stack has not. */
+/* What only readies a machine: a device, its queue, and a cache that a new stack has not. */
 static bool readies(const char *line)
 {
-    return !strncmp(line, "tc qdisc ", 9) || !strncmp(line, "ip tcp_metrics flush", 20);
+    static const char *const begins[] = { "tc qdisc ", "ip tcp_metrics flush", "ethtool -K " };
+    for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
+        if (!strncmp(line, begins[i], strlen(begins[i])))
+            return true;
+    return false;
 }
 
 static void command(struct run *r, const char *line)

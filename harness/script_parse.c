@@ -102,6 +102,8 @@ static void directive(struct parser *p, const struct lex_comment *c)
         for (const struct sc_pair *q = ev->u.pair; q; q = q->next)
             if (!q->value)
                 directive_fault(p, c, "name=value after '//@ config', found a word without '='");
+            else if (!strcmp(q->name, "ip"))
+                directive_fault(p, c, "'//@ ip 4' or '//@ ip 6', found ip among the settings");
     } else if (lex_word_eq(first, "ip")) {
         struct lex_word version = next_piece(&at, end);
         if (!lex_word_eq(version, "4") && !lex_word_eq(version, "6"))

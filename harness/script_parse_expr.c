@@ -2,6 +2,7 @@
  *
  * packetdrill has a rule for each struct; here a struct is any list of fields, and the runner
  * looks for the names it needs.  So new structs need no new grammar. */
+#include <ctype.h>
 #include <string.h>
 
 #include "harness/script_grammar.h"
@@ -222,6 +223,15 @@ static bool icmp_number(struct lex *l, const struct icmp_word *words, uint8_t *n
     return true;
 }
 
+/* A name in capitals that packetdrill's command line gives a value, such as CODE. */
+static bool named_elsewhere(struct lex_word w)
+{
+    for (size_t i = 0; i < w.len; i++)
+        if (!isupper((unsigned char)w.p[i]) && w.p[i] != '_')
+            return false;
+    return w.len > 1;
+}
+
 void parse_quote(struct lex *l, struct sc_icmp *icmp)
 {
     lex_need(l, "[");
@@ -245,7 +255,7 @@ bool parse_icmp(struct lex *l, struct sc_icmp *icmp)
         icmp->has_mtu = true;
         icmp->mtu = (uint32_t)lex_number(l, "an MTU", UINT32_MAX);
     }
-    if (lex_word_is(l, "id"))
+    if (lex_word_is(l, "id") || named_elsewhere(lex_peek_word(l)))
         return false;
     if (lex_is(l, "[") && !icmp->has_quote) {
         struct lex inside = *l;

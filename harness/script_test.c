@@ -164,6 +164,8 @@ static void errors_say_where_what_was_expected_and_what_was_found(void **state)
                             "the file");
     expect_error("+0 < . 1:4(3) ack 1 \"ab\"",
                  "t.pkt:1:25: expected a text of 3 octets, as the segment says, found 2");
+    expect_error("//@ config ip=4\n", "t.pkt:1:1: expected '//@ ip 4' or '//@ ip 6', found ip among "
+                                       "the settings");
     expect_error("//@ bogus\n", "t.pkt:1:1: expected 'config', 'ip' or requirement ids such as "
                                 "MUST-11 or RFC5961-3.2 after '//@', found another word");
     expect_error("+0 < S 0:0(0) <...>", "t.pkt:1:19: expected TCP options, found '<...>', which "
@@ -261,6 +263,7 @@ static void what_is_only_kept_as_text_still_parses(void **state)
         "+0 < [ect0] udp (100)\n",
         "+0 > icmp echo_request id 7 [raw (64)]\n",
         "+0 < icmp unreachable port_unreachable [udp (48)] // why\n",
+        "+0 < icmp unreachable CODE [0:10(10)]\n",
         "+0 < S 0:0(0) win 100 <mss 1000> {mut tcp mss}\n",
         "+0 < . 1:1(0)\n   ack 1 {trun ip 10-15; ins tcp 3 4}\n",
         "+0 > ipv4 192.0.2.1 > 192.168.0.1: gre: . 1:1(0) ack 1\n",

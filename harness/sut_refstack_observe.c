@@ -172,6 +172,8 @@ static int64_t linux_ca_state(const struct tcb *t)
         return LOSS;
     if (t->in_recovery)
         return RECOVERY;
+    if (t->ecn_on && seq_gt(t->ecn_edge, t->snd_una))
+        return CWR;
     return t->dup_acks > 0 ? DISORDER : OPEN;
 }
 
