@@ -164,8 +164,8 @@ static void errors_say_where_what_was_expected_and_what_was_found(void **state)
                             "the file");
     expect_error("+0 < . 1:4(3) ack 1 \"ab\"",
                  "t.pkt:1:25: expected a text of 3 octets, as the segment says, found 2");
-    expect_error("//@ config ip=4\n", "t.pkt:1:1: expected '//@ ip 4' or '//@ ip 6', found ip among "
-                                       "the settings");
+    expect_error("//@ config ip=4\n", "t.pkt:1:1: expected '//@ ip 4' or '//@ ip 6', found ip "
+                                       "among the settings");
     expect_error("//@ bogus\n", "t.pkt:1:1: expected 'config', 'ip' or requirement ids such as "
                                 "MUST-11 or RFC5961-3.2 after '//@', found another word");
     expect_error("+0 < S 0:0(0) <...>", "t.pkt:1:19: expected TCP options, found '<...>', which "
