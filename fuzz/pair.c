@@ -4,6 +4,7 @@
 
 #include "fuzz/conn.h"
 #include "fuzz/feedback.h"
+#include "fuzz/pair_wire.h"
 #include "harness/place.h"
 #include "harness/egress.h"
 #include "harness/invariants.h"
@@ -41,6 +42,7 @@ struct end {
 
 struct pair {
     struct vnet net;
+    struct pair_wire wire;
     struct end end[2];
     const struct pair_watch *watch;
 };
@@ -54,8 +56,10 @@ static uint8_t octets[PLACE_MAX];
 
 static struct rs_endpoint endpoint(int i)
 {
-    return (struct rs_endpoint){ .addr = rs_ip4(192, 0, 2, (uint8_t)(i + 1)),
-                                 .port = i ? PORT_B : PORT_A };
+    return (struct rs_endpoint){
+        .addr = pair_wire_address(&the_pair.wire, i),
+        .port = i ? PORT_B : PORT_A
+    };
 }
 
 /* ---- Observation ------------------------------------------------------------------------ */
@@ -86,6 +90,8 @@ static void sent(void *arg, int i, const uint8_t *frame, size_t len)
 
     if (p->watch && p->watch->sent)
         p->watch->sent(p->watch->arg, i, frame, len, p->net.now);
+    ORACLE(pair_link, rs_output_link(p->end[i].host) == pair_wire_link(&p->wire),
+           "by link %u, not %u", rs_output_link(p->end[i].host), pair_wire_link(&p->wire));
     egress_out(&p->end[i].egress, frame, len, &(struct tcp_seg){ .seq = 0 });
 }
 
@@ -102,10 +108,15 @@ static void arrives(void *arg, int i, const uint8_t *frame, size_t len)
 
 static void settle(struct pair *p)
 {
+    const uint64_t came = p->wire.n, went[2] = { p->net.frames[0], p->net.frames[1] };
+
     ORACLE(pair_storm, vnet_settle(&p->net, MOST_FRAMES), "over %d segments at one moment",
            MOST_FRAMES);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
+        invariants_work(&p->end[i].invariants, p->end[i].host,
+                        p->wire.n - came + p->net.frames[i] - went[i]);
         invariants_check(&p->end[i].invariants, p->end[i].host, p->net.now);
+    }
 }
 
 static bool step(struct pair *p, rs_time until)
@@ -387,7 +398,7 @@ static void begin_end(struct pair *p, int i, uint8_t bits)
 
     rs_config_small(&cfg);
     cfg.seed += (uint64_t)i;
-    cfg.addr = local.addr;
+    pair_wire_configure(&p->wire, i, &cfg);
     cfg.tcp.timestamps = bits & INPUT_TIMESTAMPS;
     cfg.tcp.sack = bits & INPUT_SACK;
     cfg.tcp.window_scale = bits & INPUT_WINDOW_SCALE;
@@ -416,13 +427,16 @@ void pair_run(const uint8_t *data, size_t size, const struct pair_watch *watch)
 
     p->watch = watch;
     input_open(&r, data, size);
-    r.prefix = rcur_of(data, 0); /* starts are for one host and its peer */
+    r.prefix = rcur_of(data, 0); /* starts are for one host and its peer: here it is the way */
+    p->wire = (struct pair_wire){ .traits = r.start, .ip6 = r.manner & INPUT_IP6,
+                                  .fragments = r.manner & INPUT_FRAGMENTS };
     for (int i = 0; i < 2; i++)
         begin_end(p, i, r.config);
     vnet_init(&p->net, p->end[0].host, p->end[1].host, RS_LINK_IP, p->net.now);
     p->net.arg = p;
     p->net.sent = sent;
     p->net.arrives = arrives;
+    pair_wire_begin(&p->wire, &p->net);
     oracle_place = (struct oracle_place){ .before = RS_CLOSED, .after = RS_CLOSED };
     for (unsigned n = 0; n < MAX_EVENTS && input_next(&r, &event); n++)
         run_event(p, &event);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fuzz/pair_wire.h"
 #include "harness/input.h"
 #include "harness/input_code.h"
 #include "refstack/wire.h"
@@ -299,6 +300,24 @@ static const struct session pair[] = {
     SESSION("nobody-listens", 0, 0, USER(SC_OPEN_ACTIVE), WAIT(1MS)),
     SESSION("urgent-text", 0, 0, OPENED, USER(SC_SEND_URGENT), U16(100), B_RECEIVE(50),
             B_RECEIVE(50)),
+    SESSION("over-ipv6", INPUT_IP6, ALL, OPENED, SEND(2000), B_RECEIVE(4096)),
+    SESSION("in-fragments", INPUT_FRAGMENTS, 0, OPENED, SEND(2000), B_RECEIVE(4096)),
+    SESSION("in-fragments-over-ipv6", INPUT_FRAGMENTS | INPUT_IP6, 0, OPENED, SEND(2000),
+            B_RECEIVE(4096)),
+    SESSION("narrow-link-that-says-so", PAIR_NARROW, 0, OPENED, SEND(2000), B_RECEIVE(4096)),
+    SESSION("narrow-link-that-says-so-over-ipv6", PAIR_NARROW | INPUT_IP6, 0, OPENED, SEND(2000),
+            B_RECEIVE(4096)),
+    SESSION("black-hole", PAIR_NARROW | PAIR_SILENT, 0, OPENED, SEND(2000), WAIT(60S),
+            B_RECEIVE(4096)),
+    SESSION("marked-by-a-full-queue", PAIR_ECN, 0, OPENED, SEND(2000), B_RECEIVE(4096), SEND(2000),
+            WAIT(1MS), B_RECEIVE(4096)),
+    SESSION("by-the-second-link", PAIR_LINKS, 0, OPENED, SEND(2000), B_RECEIVE(4096)),
+    SESSION("by-the-second-link-over-ipv6", PAIR_LINKS | INPUT_IP6, 0, OPENED, SEND(2000),
+            B_RECEIVE(4096)),
+    SESSION("in-rain", LET_GO | PAIR_RAIN, ALL, OPENED, SEND(2000), WAIT(3S), B_RECEIVE(4096),
+            SEND(2000), WAIT(3S), B_RECEIVE(4096), USER(SC_CLOSE)),
+    SESSION("in-a-storm-over-ipv6", LET_GO | PAIR_STORM | INPUT_IP6, 0, OPENED, WAIT(3S),
+            SEND(2000), WAIT(10S), B_RECEIVE(4096), B_SEND(2000), WAIT(10S), RECEIVE(4096)),
 };
 
 static void pair_seeds(void)

@@ -25,7 +25,7 @@ static uint64_t digest(uint64_t h, rs_time now, const uint8_t *p, size_t len)
     return h;
 }
 
-static void pull(struct conn *c)
+static unsigned pull(struct conn *c)
 {
     struct tcp_seg seg;
     const unsigned bound = 64 + c->invariants.snd_buf; /* at the worst an octet a segment */
@@ -41,12 +41,15 @@ static void pull(struct conn *c)
         if (egress_out(&c->egress, frame, len, &seg))
             note_answer(&c->answer, &seg);
     }
+    return n;
 }
 
 void conn_settle(struct conn *c)
 {
-    pull(c);
+    const unsigned frames = pull(c);
+
     oracle_place.after = conn_state(c);
+    invariants_work(&c->invariants, c->host, frames);
     invariants_check(&c->invariants, c->host, c->now);
 }
 

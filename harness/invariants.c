@@ -9,6 +9,7 @@ void invariants_init(struct invariants *v, const struct rs_config *cfg)
 {
     v->snd_buf = cfg->tcp.snd_buf;
     v->rcv_buf = cfg->tcp.rcv_buf;
+    v->steps = 0;
     for (unsigned i = 0; i < INVARIANTS_CONNS; i++)
         v->past[i].seen = false;
 }

@@ -21,6 +21,7 @@ struct invariants_past {
 
 struct invariants {
     uint32_t snd_buf, rcv_buf; /* the largest that any connection was given */
+    uint64_t steps;            /* of the host's work, at the last invariants_work */
     struct invariants_past past[INVARIANTS_CONNS];
 };
 
@@ -30,7 +31,11 @@ void invariants_note(struct invariants *, const struct rs_tcp_config *);
 
 /* Call when no more output is due: a timer may be missing in the middle of an event. */
 void invariants_check(struct invariants *, const struct rs_host *, rs_time now);
-/* Its parts (invariants_pages.c): every page has one owner; every connection is found. */
+/* After an event: what it cost since the last time is bounded by the lists that the configuration
+ * allows, for each of the frames that came and went (invariants_work.c). */
+void invariants_work(struct invariants *, const struct rs_host *, uint64_t frames);
+/* The parts of invariants_check (invariants_pages.c): every page has one owner; every connection
+ * is found. */
 void invariants_pages(const struct rs_host *);
 void invariants_table(const struct rs_host *);
 /* The same for a host whose connections were all let go of and have ended. */

@@ -123,6 +123,24 @@ static void a_state_outside_the_diagram_is_seen(void **state)
     expect(ORACLE_state_known);
 }
 
+static void work_beyond_what_the_lists_hold_is_seen(void **state)
+{
+    (void)state;
+    invariants_work(&rules, host, 1);
+    host->pool.work->steps += 100000;
+    which = NONE;
+    oracle_handler = caught;
+    if (setjmp(broken) == 0)
+        invariants_work(&rules, host, 1);
+    assert_int_equal(which, ORACLE_work_per_event);
+    which = NONE;
+    host->pool.work->steps += 500;
+    if (setjmp(broken) == 0)
+        invariants_work(&rules, host, 1);
+    oracle_handler = NULL;
+    assert_int_equal(which, NONE);
+}
+
 static void a_connection_is_no_business_of_other_ports(void **state)
 {
     (void)state;
@@ -142,6 +160,7 @@ int main(void)
         cmocka_unit_test_setup(a_page_of_two_owners_is_seen, open_one),
         cmocka_unit_test_setup(a_connection_that_is_not_found_is_seen, open_one),
         cmocka_unit_test_setup(a_state_outside_the_diagram_is_seen, open_one),
+        cmocka_unit_test_setup(work_beyond_what_the_lists_hold_is_seen, open_one),
         cmocka_unit_test_setup(a_connection_is_no_business_of_other_ports, open_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

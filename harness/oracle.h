@@ -70,6 +70,7 @@
     X(other_unchanged, "RFC 9293 s3.10.7", "a segment changes its own connection only")            \
     X(output_bounded, "RFC 9293 s3.8.6", "one event makes a bounded number of segments")           \
     X(work_bounded, "RFC 9293 s3.8", "time passes in a bounded number of steps")                   \
+    X(work_per_event, "refstack.h", "one event costs no more work than the host's lists are long") \
     X(deadline_progress, "refstack.h", "firing a due timer moves the deadline on")                 \
     X(connection_ends, "RFC 9293 s3.9.1", "a connection that is let go of ends within a bound")    \
     X(status_agrees, "RFC 9293 s3.9.1.6", "STATUS agrees with what the wire has shown")            \
@@ -105,6 +106,7 @@
     X(pair_ends, "RFC 9293 s3.6", "both ends end within a bound once faults stop")                 \
     X(pair_knows, "RFC 9293 s3.5.1", "an end that lost octets knows of the failure")               \
     X(pair_silence, "RFC 9293 s3.8.6", "silence follows the end of all connections")               \
+    X(pair_link, "RFC 1122 s3.3.4.2", "what goes to a network goes out by the link it is on")      \
     X(pair_storm, "RFC 5961 s7", "segments sent are bounded by what there was to send")
 
 #define ORACLES(X) ORACLES_WIRE(X) ORACLES_TCB(X) ORACLES_CONN(X) ORACLES_EGRESS(X) ORACLES_PAIR(X)

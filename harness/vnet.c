@@ -15,6 +15,10 @@ void vnet_free(struct vnet *v)
 
 static void deliver(struct vnet *v, int to, const uint8_t *frame, size_t len)
 {
+    if (v->carry) {
+        v->carry(v->way, to, frame, len);
+        return;
+    }
     if (v->arrives)
         v->arrives(v->arg, to, frame, len);
     rs_input(v->host[to], frame, len, v->now);

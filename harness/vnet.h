@@ -24,6 +24,10 @@ struct vnet {
     /* Seen, when set: each frame that host i sends, and each that reaches it. */
     void (*sent)(void *arg, int i, const uint8_t *frame, size_t len);
     void (*arrives)(void *arg, int i, const uint8_t *frame, size_t len);
+    /* When set, brings what leaves the links to host i or does not; `arrives` is its business then.
+     */
+    void (*carry)(void *way, int i, const uint8_t *frame, size_t len);
+    void *way;
 };
 
 void vnet_init(struct vnet *, struct rs_host *a, struct rs_host *b, enum rs_link, rs_time now);

@@ -197,6 +197,7 @@
     X(CROSSING_SYN_REFUSED, "the SYN,ACK that crosses ours is refused for its number", liveness) \
     X(RECEIVE_QUEUE_SHORT, "the last octet of a page is copied from the page behind it", memory) \
     X(REASSEMBLY_UNBOUNDED, "blocks are added past the end of their page", memory) \
+    X(REASSEMBLY_PER_OCTET, "the list of blocks is searched for each octet of text", resource) \
     X(ACCEPT_TWICE, "a connection accepted stays in the listener's queue", resource) \
     X(ICMP_ABOUT_ICMP, "an ICMP error is answered by an ICMP error", liveness) \
     X(ICMP_NO_LIMIT, "ICMP errors are sent however many are asked for", resource) \

@@ -112,6 +112,8 @@ bool recvq_insert(struct pool *p, struct recvq *q, uint32_t seq, const uint8_t *
      * for could have a window's worth of pages taken and given back. */
     if (!in_order && !takes_block(p, blocks_of(p, q), seq, seq + len))
         return false;
+    for (uint32_t i = 0; BUG(REASSEMBLY_PER_OCTET) && !in_order && i < len; i++)
+        takes_block(p, blocks_of(p, q), seq + i, seq + len);
     if (text && in_order && off == before) {
         if (chain_append(p, &q->chain, text, len) < len)
             goto undo;
