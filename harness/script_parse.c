@@ -85,6 +85,15 @@ static void directive_fault(struct parser *p, const struct lex_comment *c, const
     snprintf(p->l.error, LEX_ERROR_SIZE, "%s:%u:%u: expected %s", p->l.name, c->line, c->col, what);
 }
 
+/* `config ip=4` says the same as `ip 4`. */
+static void config_ip(struct parser *p, const struct lex_comment *c, const char *value)
+{
+    if (strcmp(value, "4") != 0 && strcmp(value, "6") != 0)
+        directive_fault(p, c, "'4' or '6' as the value of ip, found another");
+    else
+        p->s->ip = (uint8_t)(value[0] - '0');
+}
+
 static bool tag_like(const char *name)
 {
     return strchr(name, '-') || strncmp(name, "RFC", 3) == 0;
@@ -103,7 +112,7 @@ static void directive(struct parser *p, const struct lex_comment *c)
             if (!q->value)
                 directive_fault(p, c, "name=value after '//@ config', found a word without '='");
             else if (!strcmp(q->name, "ip"))
-                directive_fault(p, c, "'//@ ip 4' or '//@ ip 6', found ip among the settings");
+                config_ip(p, c, q->value);
     } else if (lex_word_eq(first, "ip")) {
         struct lex_word version = next_piece(&at, end);
         if (!lex_word_eq(version, "4") && !lex_word_eq(version, "6"))

@@ -200,7 +200,7 @@ static void print_directive(FILE *f, const struct sc_event *ev)
     const struct sc_pair *p = ev->u.pair;
     if (ev->kind == SC_OPTION)
         fprintf(f, "--%s%s%s", p->name, p->value ? "=" : "", p->value ? p->value : "");
-    else if (ev->kind == SC_CONFIG && p && !strcmp(p->name, "ip"))
+    else if (ev->kind == SC_CONFIG && p && !strcmp(p->name, "ip") && !p->next)
         fprintf(f, "//@ ip %s", p->value ? p->value : "");
     else {
         fputs(ev->kind == SC_CONFIG ? "//@ config" : "//@", f);

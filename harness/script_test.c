@@ -164,8 +164,8 @@ static void errors_say_where_what_was_expected_and_what_was_found(void **state)
                             "the file");
     expect_error("+0 < . 1:4(3) ack 1 \"ab\"",
                  "t.pkt:1:25: expected a text of 3 octets, as the segment says, found 2");
-    expect_error("//@ config ip=4\n", "t.pkt:1:1: expected '//@ ip 4' or '//@ ip 6', found ip "
-                                       "among the settings");
+    expect_error("//@ config ip=5\n", "t.pkt:1:1: expected '4' or '6' as the value of ip, found "
+                                       "another");
     expect_error("//@ bogus\n", "t.pkt:1:1: expected 'config', 'ip' or requirement ids such as "
                                 "MUST-11 or RFC5961-3.2 after '//@', found another word");
     expect_error("+0 < S 0:0(0) <...>", "t.pkt:1:19: expected TCP options, found '<...>', which "
@@ -291,6 +291,8 @@ static void a_defined_word_means_what_define_says(void **state)
     assert_int_equal(sc_meant(arg->next->next->next)->num, 7);
     assert_int_equal(s->event[5].u.packet.seg.option[0].u.cookie.len, 2);
     script_free(s);
+    round_trips("//@ config ip=4 sack=off\n//@ config sack=on ip=4\n0 wait\n");
+    round_trips("//@ config ip=6\n0 wait\n");
     round_trips("--define=A=B\n--define=B=\"x\"\n+0 read(3, A, B, 4) = 4\n");
 }
 

@@ -56,7 +56,10 @@ static void plain_numbers_count_from_their_owners_initial_number(void **state)
     struct sc_num one = { SC_REL, 1 };
     assert_int_equal(wireview_num(&v, one, WV_SUT), 0);
     assert_int_equal(wireview_num(&v, one, WV_PEER), 5001);
+    /* A SYN's number is what the script calls it; every other segment counts from zero. */
     v.irs_script = 123;
+    assert_int_equal(wireview_num(&v, one, WV_PEER), 5001);
+    v.of_syn = true;
     assert_int_equal(wireview_num(&v, (struct sc_num){ SC_REL, 124 }, WV_PEER), 5001);
     assert_int_equal(wireview_script(&v, 5001, WV_PEER), 124);
 }
