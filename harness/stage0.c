@@ -73,16 +73,16 @@ static double seconds_now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void run_start(struct st0_bench *b, enum st0_start start, bool timestamps,
+static void run_start(struct st0_bench *b, enum st0_start start, const struct st0_pass *pass,
                       struct options *o, struct st0_tally *all, struct result *r)
 {
     char name[80];
     struct st0_tally *y = calloc(1, sizeof *y);
     const double began = seconds_now();
 
-    snprintf(name, sizeof name, "%s%s", st0_start_name(start), timestamps ? ", timestamps" : "");
+    snprintf(name, sizeof name, "%s%s", st0_start_name(start), pass->name);
     struct result_case *c = result_case(r, "stage0", name, "refstack", 4);
-    if (!y || !st0_start(b, start, timestamps)) {
+    if (!y || !st0_start(b, start, pass->ways)) {
         case_verdict(c, VERDICT_ERROR, "the state was not reached: %s", rs_state_name(b->seen));
         free(y);
         return;
@@ -91,7 +91,7 @@ static void run_start(struct st0_bench *b, enum st0_start start, bool timestamps
     y->met = o->seeds.dir ? st0_write_seed : NULL;
     y->met_arg = &o->seeds;
     st0_run_calls(b, start, y);
-    st0_run_segments(b, start, o->every, y);
+    st0_run_segments(b, start, o->every * pass->stride, y);
     c->seconds = seconds_now() - began;
     if (y->mismatches)
         case_verdict(c, VERDICT_FAIL, "%" PRIu64 " of %" PRIu64 " cells; the first: %s",
@@ -99,7 +99,7 @@ static void run_start(struct st0_bench *b, enum st0_start start, bool timestamps
     else
         case_verdict(c, VERDICT_PASS, NULL);
     if (y->out)
-        fprintf(y->out, "%-46s %9" PRIu64 " cells %8" PRIu64 " mismatches %7.2f s\n", name,
+        fprintf(y->out, "%-60s %9" PRIu64 " cells %8" PRIu64 " mismatches %7.2f s\n", name,
                 y->cells, y->mismatches, c->seconds);
     st0_add(all, y);
     free(y);
@@ -131,9 +131,9 @@ int cmd_stage0(int argc, char **argv)
     }
     struct result *r = result_new("tcprig stage0");
     const double began = seconds_now();
-    for (int timestamps = 0; timestamps < 2; timestamps++)
+    for (int i = 0; i < ST0_N_PASSES; i++)
         for (int start = 0; start < ST0_N_STARTS; start++)
-            run_start(&b, (enum st0_start)start, timestamps != 0, &o, &all, r);
+            run_start(&b, (enum st0_start)start, &st0_pass[i], &o, &all, r);
     r->seconds = seconds_now() - began;
     summary(&all, r->seconds, o.paths.json && !strcmp(o.paths.json, "-") ? stderr : stdout);
     int status = result_status(r);

@@ -57,14 +57,33 @@ enum st0_start {
 const char *st0_start_name(enum st0_start);
 enum rs_state st0_start_state(enum st0_start);
 
+/* How the peer talks, as bits: what goes through all cells. */
+enum st0_way {
+    ST0_TS = 1,  /* timestamps and SACK agreed */
+    ST0_WS = 2,  /* window scale agreed: ST0_PEER_SHIFT by the peer, ST0_SHIFT by the stack */
+    ST0_IP6 = 4
+};
+
+/* The cells are gone through once for each of these.  What the TCP rules say does not depend on the
+ * IP version, and on the scale only where a window is read: so those axes are not crossed with all
+ * others, only in pairs, each with a part of the cells. */
+enum { ST0_N_PASSES = 5 };
+extern const struct st0_pass {
+    unsigned ways;
+    unsigned stride; /* one cell in so many */
+    const char *name;
+} st0_pass[ST0_N_PASSES];
+
 /* What the peer knows of the connection from the wire and its own doings alone. */
 struct st0_tcb {
     enum rs_state state;
     bool passive;  /* from a passive OPEN */
     bool child;    /* made by a listener, which stays */
     bool listener; /* a listener would take a new incarnation */
-    bool ts_on;
+    bool ts_on, ws_on;
+    bool offers_ws; /* in its SYN */
     bool fin_sent;
+    uint8_t snd_shift;
     uint32_t iss, una, nxt, wnd, max_wnd, wl1, wl2;
     uint32_t queued;                   /* octets not yet sent */
     uint32_t irs, rcv_nxt, rcv_wnd, rcv_up;
@@ -85,6 +104,8 @@ enum st0_opt {
     ST0_OPT_TS_BEHIND, /* 2^31 - 1 before it */
     ST0_OPT_SACK_LIES, /* blocks of what was never sent */
     ST0_OPT_MSS_LATE,  /* an option of SYNs, on any segment */
+    ST0_OPT_SHIFT_15, /* RFC 7323 section 2.3: taken for 14, and on SYNs only */
+    ST0_OPT_COOKIE,   /* of Fast Open, which nobody asked for */
     ST0_OPT_UNKNOWN,
     ST0_OPT_AFTER_END, /* octets after the end of the list, illegal if they were options */
     ST0_OPT_LENGTH_0,
@@ -99,6 +120,7 @@ struct st0_seg {
     uint16_t wnd, up;
     enum st0_opt opt;
     bool has_ts;
+    bool has_ws; /* ST0_PEER_SHIFT */
     uint32_t ts_val;
 };
 
@@ -141,6 +163,7 @@ enum { ST0_MAX_FRAMES = 8, ST0_TEXT_MAX = 2048 };
 
 struct st0_bench {
     struct rs_config cfg;
+    unsigned ways;
     size_t size;
     void *block, *copy;
     struct rs_host *host;
@@ -163,7 +186,7 @@ struct st0_bench {
 bool st0_open(struct st0_bench *);
 void st0_close(struct st0_bench *);
 /* Reaches a start and keeps a copy; false when the stack does not get there. */
-bool st0_start(struct st0_bench *, enum st0_start, bool timestamps);
+bool st0_start(struct st0_bench *, enum st0_start, unsigned ways);
 void st0_restore(struct st0_bench *);
 /* The segment arrives, and what the stack says to it is collected. */
 void st0_arrives(struct st0_bench *, const struct st0_seg *);

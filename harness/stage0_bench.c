@@ -16,11 +16,24 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-enum { DATAGRAM_MAX = IP4_HEADER + TCP_HEADER + TCP_OPT_MAX + ST0_TEXT_MAX };
+enum { DATAGRAM_MAX = IP6_HEADER + TCP_HEADER + TCP_OPT_MAX + ST0_TEXT_MAX };
 
-struct rs_endpoint st0_peer(void)
+/* Addresses for documentation: RFC 5737, RFC 3849. */
+static struct rs_addr address(const struct st0_bench *b, uint8_t host)
 {
-    return (struct rs_endpoint){ .addr = rs_ip4(192, 0, 2, 2), .port = ST0_PEER_PORT };
+    const uint8_t octet[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = host };
+
+    return b->ways & ST0_IP6 ? rs_ip6(octet) : rs_ip4(192, 0, 2, host);
+}
+
+struct rs_endpoint st0_peer(const struct st0_bench *b)
+{
+    return (struct rs_endpoint){ .addr = address(b, 2), .port = ST0_PEER_PORT };
+}
+
+struct rs_addr st0_addr(const struct st0_bench *b)
+{
+    return b->ways & ST0_IP6 ? b->cfg.addr6 : b->cfg.addr;
 }
 
 void st0_unpoison(struct st0_bench *b)
@@ -33,22 +46,31 @@ void st0_unpoison(struct st0_bench *b)
 }
 
 /* Small, so that putting the copy back is cheap; every ACK at once, so that each is seen. */
-static void configure(struct rs_config *c)
+void st0_configure(struct st0_bench *b, unsigned ways)
 {
+    struct rs_config *c = &b->cfg;
+
+    b->ways = ways;
     rs_config_small(c);
+    if (ways & ST0_IP6) {
+        c->addr6 = address(b, 1);
+        c->prefix6 = 64;
+    }
+    c->tcp.timestamps = c->tcp.sack = ways & ST0_TS;
+    c->tcp.window_scale = ways & ST0_WS;
+    c->tcp.window_shift = ST0_SHIFT;
     c->max_conns = 3;
     c->pages = 16;
     c->tcp.rcv_buf = ST0_RCV_BUF;
     c->tcp.snd_buf = 1024;
     c->tcp.delayed_ack = 0;
     c->tcp.nagle = false;
-    c->tcp.window_scale = false;
 }
 
 bool st0_open(struct st0_bench *b)
 {
     memset(b, 0, sizeof *b);
-    configure(&b->cfg);
+    st0_configure(b, ST0_IP6 | ST0_TS | ST0_WS); /* the largest */
     b->size = rs_host_size(&b->cfg);
     b->block = malloc(b->size);
     b->copy = malloc(b->size);
@@ -116,6 +138,8 @@ static void put_others(struct wcur *w, enum st0_opt opt)
     static const uint8_t sack[] = { 1, 1, 5, 18, 0, 0, 0, 1, 0x80, 0, 0, 0,
                                     0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0 };
     static const uint8_t mss[] = { 2, 4, 0, 1 };
+    static const uint8_t shift_15[] = { 1, 3, 3, 15 };
+    static const uint8_t cookie[] = { 1, 1, 34, 10, 1, 2, 3, 4, 5, 6, 7, 8 };
     static const uint8_t unknown[] = { 253, 4, 0xab, 0xcd };
     static const uint8_t after_end[] = { 0, 2, 0, 8 };
     static const uint8_t length_0[] = { 2, 0, 5, 0xb4 };
@@ -127,6 +151,8 @@ static void put_others(struct wcur *w, enum st0_opt opt)
     } octets[ST0_N_OPTS] = {
         [ST0_OPT_SACK_LIES] = { sack, sizeof sack },
         [ST0_OPT_MSS_LATE] = { mss, sizeof mss },
+        [ST0_OPT_SHIFT_15] = { shift_15, sizeof shift_15 },
+        [ST0_OPT_COOKIE] = { cookie, sizeof cookie },
         [ST0_OPT_UNKNOWN] = { unknown, sizeof unknown },
         [ST0_OPT_AFTER_END] = { after_end, sizeof after_end },
         [ST0_OPT_LENGTH_0] = { length_0, sizeof length_0 },
@@ -142,8 +168,42 @@ static size_t options(const struct st0_seg *s, uint8_t *opt)
 
     if (s->has_ts)
         put_ts(&w, s->ts_val);
+    if (s->has_ws) {
+        wcur_u8(&w, OPT_NOP);
+        opt_put(&w, &(struct tcp_option){
+            .kind = OPT_WSCALE, .typed = true, .u.shift = ST0_PEER_SHIFT
+        });
+    }
     put_others(&w, s->opt);
     return (size_t)(w.p - opt);
+}
+
+size_t st0_ip_header(const struct st0_bench *b)
+{
+    return b->ways & ST0_IP6 ? IP6_HEADER : IP4_HEADER;
+}
+
+size_t st0_put_ip(const struct st0_bench *b, uint8_t *buf, uint8_t proto, size_t payload)
+{
+    const size_t header = st0_ip_header(b);
+    const struct rs_addr src = address(b, 2), dst = st0_addr(b);
+    const struct ip6_hdr ip6 = {
+        .payload_len = (uint16_t)payload, .next = proto, .hops = 64, .src = src, .dst = dst
+    };
+    const struct ip4_hdr ip4 = {
+        .ihl = 5,
+        .total_len = (uint16_t)(header + payload),
+        .ttl = 64,
+        .proto = proto,
+        .src = src,
+        .dst = dst,
+    };
+
+    if (b->ways & ST0_IP6)
+        ip6_emit(&ip6, buf, header);
+    else
+        ip4_emit_sum(&ip4, buf, header);
+    return header + payload;
 }
 
 void st0_arrives(struct st0_bench *b, const struct st0_seg *s)
@@ -151,7 +211,9 @@ void st0_arrives(struct st0_bench *b, const struct st0_seg *s)
     static const uint8_t text[ST0_TEXT_MAX];
     uint8_t buf[DATAGRAM_MAX];
     uint8_t opt[TCP_OPT_MAX];
-    const struct rs_endpoint peer = st0_peer();
+    const struct rs_endpoint peer = st0_peer(b);
+    const struct rs_addr local = st0_addr(b);
+    const size_t header = st0_ip_header(b);
     const struct tcp_seg seg = {
         .src_port = peer.port,
         .dst_port = ST0_PORT,
@@ -165,31 +227,32 @@ void st0_arrives(struct st0_bench *b, const struct st0_seg *s)
         .text = text,
         .text_len = s->len,
     };
-    const size_t tcp =
-        tcp_emit_sum(&seg, &peer.addr, &b->cfg.addr, buf + IP4_HEADER, sizeof buf - IP4_HEADER);
-    const struct ip4_hdr ip = {
-        .ihl = 5,
-        .total_len = (uint16_t)(IP4_HEADER + tcp),
-        .ttl = 64,
-        .proto = IP_PROTO_TCP,
-        .src = peer.addr,
-        .dst = b->cfg.addr,
-    };
-    ip4_emit_sum(&ip, buf, sizeof buf);
-    rs_input(b->host, buf, IP4_HEADER + tcp, b->now);
+    const size_t tcp = tcp_emit_sum(&seg, &peer.addr, &local, buf + header, sizeof buf - header);
+
+    rs_input(b->host, buf, st0_put_ip(b, buf, IP_PROTO_TCP, tcp), b->now);
 }
 
 /* ---- What the stack sends --------------------------------------------------------------- */
 
+static bool segment_in(const struct st0_bench *b, const uint8_t *p, size_t n, struct tcp_seg *seg)
+{
+    struct ip4_hdr ip4;
+    struct ip6_hdr ip6;
+
+    if (b->ways & ST0_IP6)
+        return ip6_parse(&ip6, p, n) == WIRE_OK && ip6.next == IP_PROTO_TCP &&
+               tcp_parse(seg, ip6.payload, ip6.payload_len) == WIRE_OK;
+    return ip4_parse(&ip4, p, n) == WIRE_OK && ip4.proto == IP_PROTO_TCP &&
+           tcp_parse(seg, ip4.payload, ip4.payload_len) == WIRE_OK;
+}
+
 static void collect(struct st0_bench *b, const uint8_t *p, size_t n)
 {
-    struct ip4_hdr ip;
     struct tcp_seg seg;
     struct tcp_opts o;
 
     b->n_frames++;
-    if (b->n_frames > ST0_MAX_FRAMES || ip4_parse(&ip, p, n) != WIRE_OK ||
-        tcp_parse(&seg, ip.payload, ip.payload_len) != WIRE_OK)
+    if (b->n_frames > ST0_MAX_FRAMES || !segment_in(b, p, n, &seg))
         return;
     opts_read(&o, seg.opt, seg.opt_len);
     b->frame[b->n_frames - 1] = (struct st0_frame){

@@ -135,8 +135,8 @@ static int pass_time(struct st0_bench *b)
 static int make(struct st0_bench *b, enum call call)
 {
     static uint8_t octets[ST0_TEXT_MAX];
-    const struct rs_endpoint local = { .port = ST0_PORT };
-    const struct rs_endpoint remote = st0_peer();
+    const struct rs_endpoint local = { .addr = st0_addr(b), .port = ST0_PORT };
+    const struct rs_endpoint remote = st0_peer(b);
     const int conn = b->conn >= 0 ? b->conn : b->listener;
     struct rs_status s;
 

@@ -52,6 +52,16 @@ unsigned st0_holes(const struct st0_tally *y, FILE *to)
     return holes;
 }
 
+/* The strides are primes that divide the length of no axis, so that none is stepped over in time
+ * with another. */
+const struct st0_pass st0_pass[ST0_N_PASSES] = {
+    { 0, 1, "" },
+    { ST0_TS, 1, ", timestamps" },
+    { ST0_WS, 11, ", window scale" },
+    { ST0_IP6, 11, ", IPv6" },
+    { ST0_IP6 | ST0_TS | ST0_WS, 13, ", IPv6, timestamps, window scale" },
+};
+
 /* ---- Fields ----------------------------------------------------------------------------- */
 
 static uint32_t len_of(const struct st0_tcb *t, unsigned i)
@@ -133,9 +143,10 @@ static void timestamp_of(const struct st0_tcb *t, struct st0_seg *s)
 
 static struct st0_seg segment_of(const struct st0_tcb *t, const struct cell *c)
 {
-    static const uint16_t wnd[N_WND] = { 65535, 0, 1 };
-    static const uint16_t up[] = { 1, 0, 5, 65535 };
     const uint32_t len = len_of(t, c->at_len);
+    static const uint16_t wnd[N_WND] = { 65535, 0, 1 };
+    /* On the segment's own edges, beyond them, and as far as the field goes. */
+    const uint16_t up[] = { 1, 0, (uint16_t)len, (uint16_t)(len + 1), 32768, 65535, 5 };
     struct st0_seg s = {
         .flags = (uint16_t)c->at_flags,
         .seq = seq_of(t, c->at_seq, len),
@@ -204,6 +215,8 @@ static const char *numbers_differ(const struct st0_want *w, const struct st0_tcb
         return "RCV.NXT";
     if (s->snd_wnd != t->wnd)
         return "SND.WND";
+    if (s->snd_wscale != t->snd_shift)
+        return "Snd.Wind.Shift";
     if (s->snd_wl1 != t->wl1)
         return "SND.WL1";
     if (s->snd_wl2 != t->wl2)
@@ -257,6 +270,14 @@ static const char *flag_text(uint16_t flags, char to[8])
     return to;
 }
 
+static const char *way_text(unsigned ways)
+{
+    for (int i = 0; i < ST0_N_PASSES; i++)
+        if (st0_pass[i].ways == ways)
+            return st0_pass[i].name;
+    return ", ways of its own";
+}
+
 static void describe(struct st0_bench *b, enum st0_start start, const struct st0_seg *s,
                      const struct st0_want *w, const char *what, struct st0_tally *y)
 {
@@ -279,7 +300,7 @@ static void describe(struct st0_bench *b, enum st0_start start, const struct st0
     st0_mismatch(y, w->rule,
                  "%s%s: %s seq rcv_nxt%+d ack una%+d len %u wnd %u up %u option %d: %s; rule [%s] "
                  "wants %s, replies 0x%x; state %s, sent %s",
-                 st0_start_name(start), t->ts_on ? ", timestamps" : "", f,
+                 st0_start_name(start), way_text(b->ways), f,
                  (int)(s->seq - (t->state > RS_SYN_SENT ? t->rcv_nxt : ST0_PEER_ISS)),
                  (int)(s->ack - t->una), s->len, s->wnd, s->up, (int)s->opt, what,
                  st0_rule_name(w->rule), states, w->replies, rs_state_name(b->seen), reply);

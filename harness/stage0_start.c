@@ -88,6 +88,12 @@ enum rs_state st0_start_state(enum st0_start start)
     return state[start];
 }
 
+/* RFC 7323 section 2.2: the window of a SYN is never scaled. */
+static unsigned own_shift(const struct st0_tcb *t, uint16_t flags)
+{
+    return t->ws_on && !(flags & TCP_SYN) ? ST0_SHIFT : 0;
+}
+
 /* What the stack's answers say of its variables. */
 static void learn(struct st0_bench *b)
 {
@@ -105,8 +111,11 @@ static void learn(struct st0_bench *b)
         t->fin_sent |= (f->flags & TCP_FIN) != 0;
         t->queued -= f->len;
         if (f->flags & TCP_ACK) {
+            /* SHLD-14: an edge once offered stands, though the scale has no word for it. */
+            const uint32_t edge = t->rcv_nxt + t->rcv_wnd;
+            const uint32_t scaled = f->ack + ((uint32_t)f->wnd << own_shift(t, f->flags));
             t->rcv_nxt = t->last_ack_sent = f->ack;
-            t->rcv_wnd = f->wnd;
+            t->rcv_wnd = seq_max(scaled, edge) - f->ack;
         }
     }
 }
@@ -116,14 +125,18 @@ static void remember(struct st0_bench *b, const struct st0_seg *s)
 {
     struct st0_tcb *t = &b->tcb;
 
+    const uint32_t wnd = (uint32_t)s->wnd << (s->flags & TCP_SYN ? 0 : t->snd_shift);
+
     if (s->flags & TCP_SYN) {
         t->irs = s->seq;
-        t->rcv_up = s->seq + 1;
+        t->rcv_nxt = t->rcv_up = s->seq + 1;
+        t->ws_on = s->has_ws;
+        t->snd_shift = s->has_ws ? ST0_PEER_SHIFT : 0;
     }
     if (s->flags & TCP_ACK)
         t->una = s->ack;
-    t->wnd = s->wnd;
-    t->max_wnd = t->max_wnd > s->wnd ? t->max_wnd : s->wnd;
+    t->wnd = wnd;
+    t->max_wnd = t->max_wnd > wnd ? t->max_wnd : wnd;
     t->wl1 = s->seq;
     t->wl2 = s->ack;
     if (s->has_ts)
@@ -137,7 +150,7 @@ static void remember(struct st0_bench *b, const struct st0_seg *s)
     }
 }
 
-static void peer_says(struct st0_bench *b, const struct step *step, bool timestamps)
+static void peer_says(struct st0_bench *b, const struct step *step)
 {
     const struct st0_seg s = {
         .flags = step->flags,
@@ -145,18 +158,19 @@ static void peer_says(struct st0_bench *b, const struct step *step, bool timesta
         .ack = (step->flags & TCP_ACK) ? b->tcb.iss + step->ack : 0,
         .len = step->len,
         .wnd = step->wnd,
-        .has_ts = timestamps,
+        .has_ts = b->ways & ST0_TS,
+        .has_ws = b->ways & ST0_WS && step->flags & TCP_SYN,
         .ts_val = ST0_PEER_TS + step->seq,
     };
     st0_arrives(b, &s);
     remember(b, &s);
 }
 
-static void do_step(struct st0_bench *b, const struct step *step, bool timestamps)
+static void do_step(struct st0_bench *b, const struct step *step)
 {
     static const uint8_t octets[128];
-    const struct rs_endpoint local = { .port = ST0_PORT };
-    const struct rs_endpoint remote = st0_peer();
+    const struct rs_endpoint local = { .addr = st0_addr(b), .port = ST0_PORT };
+    const struct rs_endpoint remote = st0_peer(b);
 
     switch (step->op) {
     case LISTEN:
@@ -179,7 +193,7 @@ static void do_step(struct st0_bench *b, const struct step *step, bool timestamp
         rs_close(b->host, b->conn, b->now);
         break;
     default:
-        peer_says(b, step, timestamps);
+        peer_says(b, step);
         break;
     }
     st0_drain(b);
@@ -195,26 +209,26 @@ static rs_time time_for_iss(struct st0_bench *b)
     b->now = RS_SEC;
     rs_reset(b->host, b->now);
     b->n_frames = 0;
-    do_step(b, &open, false);
+    do_step(b, &open);
     return RS_SEC + (rs_time)(ST0_ISS - b->tcb.iss) * 4;
 }
 
-bool st0_start(struct st0_bench *b, enum st0_start start, bool timestamps)
+bool st0_start(struct st0_bench *b, enum st0_start start, unsigned ways)
 {
-    b->cfg.tcp.timestamps = b->cfg.tcp.sack = timestamps;
+    st0_configure(b, ways);
     st0_unpoison(b);
     memset(b->block, 0, b->size);
     b->host = rs_init(b->block, b->size, &b->cfg, 0);
     rs_observe(b->host, st0_observe, b);
     const rs_time when = time_for_iss(b);
-    b->tcb = (struct st0_tcb){ .state = st0_start_state(start) };
+    b->tcb = (struct st0_tcb){ .state = st0_start_state(start), .offers_ws = ways & ST0_WS };
     b->now = when;
     b->conn = b->listener = -1;
     b->seen = RS_CLOSED;
     rs_reset(b->host, b->now);
     for (const struct step *s = steps[start]; s < steps[start] + STEP_MAX && s->op != END; s++)
-        do_step(b, s, timestamps);
-    b->tcb.ts_on = timestamps && b->tcb.state > RS_SYN_SENT;
+        do_step(b, s);
+    b->tcb.ts_on = ways & ST0_TS && b->tcb.state > RS_SYN_SENT;
     b->tcb.time_wait_until = b->now + 2 * b->cfg.tcp.msl;
     /* Events come a little later, so that a timer started anew can be told from one that runs. */
     b->now += 10 * RS_MSEC;

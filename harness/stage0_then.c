@@ -23,6 +23,12 @@ static enum verdict_of_rule gone(struct judge *j, int error)
     return answer(j, ST0_SILENCE);
 }
 
+/* RFC 7323 section 2.3: the window of a SYN is never scaled. */
+static uint32_t window(const struct judge *j)
+{
+    return (uint32_t)j->s.wnd << (has(j, TCP_SYN) ? 0 : j->t->snd_shift);
+}
+
 enum verdict_of_rule drop(struct judge *j)
 {
     return answer(j, ST0_SILENCE);
@@ -82,6 +88,8 @@ enum verdict_of_rule our_syn_acked(struct judge *j)
     j->t->rcv_nxt = j->t->rcv_up = j->s.seq + 1;
     j->t->una = j->s.ack;
     j->t->wnd = j->s.wnd;
+    /* RFC 7323 section 2.3: a shift over 14 counts as 14. */
+    j->t->snd_shift = j->t->offers_ws && j->s.opt == ST0_OPT_SHIFT_15 ? 14 : 0;
     j->t->wl1 = j->s.seq;
     j->t->wl2 = j->s.ack;
     j->s.seq++;
@@ -220,7 +228,7 @@ enum verdict_of_rule drop_but_answer_probe(struct judge *j)
 
 enum verdict_of_rule established(struct judge *j)
 {
-    j->t->wnd = j->s.wnd;
+    j->t->wnd = window(j);
     j->t->wl1 = j->s.seq;
     j->t->wl2 = j->s.ack;
     return to_state(j, RS_ESTABLISHED);
@@ -234,7 +242,7 @@ enum verdict_of_rule advance_una(struct judge *j)
 
 enum verdict_of_rule take_window(struct judge *j)
 {
-    j->t->wnd = j->s.wnd;
+    j->t->wnd = window(j);
     j->t->wl1 = j->s.seq;
     j->t->wl2 = j->s.ack;
     return NEXT;
