@@ -1,7 +1,10 @@
 /* SEGMENT ARRIVES, RFC 9293 section 3.10.7, up to and including SYN-SENT. */
 #include "refstack/host.h"
 
-/* Section 3.10.7.1, CLOSED: everything but a RST is answered by one. */
+/* Section 3.10.7.1, CLOSED: everything but a RST is answered by one.  The RST tells the other end
+ * that what it believes in does not exist: how a half-open connection is found (section 3.5.1) and
+ * how a SYN is refused.  Never in answer to a RST (U-03), or two hosts without a connection would
+ * exchange them for ever. */
 static enum rs_reason arrives_closed(struct rs_host *h, const struct datagram *ip,
                                      const struct tcp_seg *seg)
 {
@@ -9,7 +12,10 @@ static enum rs_reason arrives_closed(struct rs_host *h, const struct datagram *i
     return RS_REASON_NO_CONNECTION;
 }
 
-/* The variables a SYN sets, in any state that takes one. */
+/* The variables a SYN sets, in any state that takes one.  RCV.NXT = SEG.SEQ + 1, IRS = SEG.SEQ
+ * (U-06, U-12). rcv_adv begins at what the SYN's own window field can have told, at most 65535: it
+ * is not scaled. wl1 and wl2 take the SYN's numbers so that the next segment's window counts as
+ * newer. */
 static void take_syn(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
                      const struct tcp_opts *o)
 {
@@ -25,6 +31,9 @@ static void take_syn(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg
     options_agree(h, t, seg, o);
 }
 
+/* All of the send sequence begins at one number; SND.UNA = ISS above all, which wolfIP 1494554 left
+ * at its old value on the way from LISTEN.  Marks that compare by it (of RACK's rounds, ECN's edge)
+ * begin there too, since zero is as likely ahead as behind. */
 static void set_iss(struct tcb *t, uint32_t iss)
 {
     t->iss = t->snd_una = t->snd_nxt = iss;
@@ -32,7 +41,9 @@ static void set_iss(struct tcb *t, uint32_t iss)
     t->fack = t->rack.round = t->ecn_edge = iss;
 }
 
-/* The TCB that a SYN for a LISTEN makes a connection of: its own, or one for rs_accept. */
+/* The TCB that a SYN for a LISTEN makes a connection of: its own, or one for rs_accept.  A plain
+ * passive OPEN is itself the connection (section 3.10.1); a listener stays and counts its child in
+ * the backlog until it is accepted or gone. */
 static struct tcb *connection_for(struct rs_host *h, struct tcb *l, const struct rs_endpoint *local,
                                   const struct rs_endpoint *remote)
 {
@@ -52,7 +63,10 @@ static struct tcb *connection_for(struct rs_host *h, struct tcb *l, const struct
 }
 
 /* An ACK for a listener that has lately given out SYN cookies: one that answers a cookie makes the
- * connection that was not kept, as it stood in SYN-RECEIVED. */
+ * connection that was not kept, as it stood in SYN-RECEIVED.  Sequence numbers, MSS and addresses
+ * are all that the cookie and the ACK bring back; the ACK is then judged as any other in
+ * SYN-RECEIVED, text and FIN included, so that the connection differs in nothing but its
+ * options. */
 static enum rs_reason arrives_for_cookie(struct rs_host *h, struct tcb *l,
                                          const struct datagram *ip, const struct tcp_seg *seg,
                                          const struct tcp_opts *o)
@@ -67,6 +81,7 @@ static enum rs_reason arrives_for_cookie(struct rs_host *h, struct tcb *l,
 
     if (mss == 0)
         return RS_REASON_BAD_ACK;
+    /* Silence, not a RST: the peer's first text comes again and may find room. */
     if (l->listener.queued >= h->cfg.backlog)
         return RS_REASON_BACKLOG_FULL;
     struct tcb *t = connection_for(h, l, &local, &remote);
@@ -76,13 +91,16 @@ static enum rs_reason arrives_for_cookie(struct rs_host *h, struct tcb *l,
     options_offer(h, t);
     take_syn(h, t, &syn, &none);
     set_iss(t, seg->ack - 1);
+    /* The SYN,ACK was sent, if by nobody who remembers. */
     t->snd_nxt = seg->ack;
     t->rto = t->cfg->rto_initial;
     tcb_set_state(h, t, RS_SYN_RECEIVED);
     return arrives_synchronized(h, t, ip, &ack, o);
 }
 
-/* Section 3.10.7.2, LISTEN. */
+/* Section 3.10.7.2, LISTEN.  RST first and ACK second, or an old duplicate of either would call up
+ * a connection: gVisor (77dc0f5bc) and smoltcp (#1058) let a RST change a listener.  U-04 to
+ * U-07. */
 static enum rs_reason arrives_listen(struct rs_host *h, struct tcb *l, const struct datagram *ip,
                                      const struct tcp_seg *seg, const struct tcp_opts *o)
 {
@@ -107,7 +125,8 @@ static enum rs_reason arrives_listen(struct rs_host *h, struct tcb *l, const str
         reset_reply(h, ip, seg);
     if (!(seg->flags & (BUG(LISTEN_TAKES_FIN) ? TCP_SYN | TCP_FIN : TCP_SYN)))
         return RS_REASON_NOT_SYN;
-    /* RFC 4987 section 3: what SYNs take up is bounded. */
+    /* RFC 4987 section 3: what SYNs take up is bounded.  Without cookies the SYN is dropped in
+     * silence, so that an honest peer tries again; a RST would tell it that nobody listens. */
     if (l->stays && l->listener.backlog >= h->cfg.backlog) {
         if (l->cfg->syn_cookies && l->listener.queued < h->cfg.backlog)
             syncookie_answer(h, l, &local, &remote, seg, o);
@@ -116,10 +135,14 @@ static enum rs_reason arrives_listen(struct rs_host *h, struct tcb *l, const str
     struct tcb *t = connection_for(h, l, &local, &remote);
     if (!t)
         return RS_REASON_NO_RESOURCES;
+    /* What this end offers is the settings' of now, and take_syn then keeps what both offered. */
     options_offer(h, t);
     take_syn(h, t, seg, o);
     tcp_start(h, t);
     tcb_set_state(h, t, RS_SYN_RECEIVED);
+    /* With a valid cookie the text is the user's before the handshake is over (RFC 7413 section
+     * 4.2.2).  Otherwise it waits for ESTABLISHED, "queued for processing later" (U-06); but where
+     * a new cookie goes out the client was told that its text was not taken and sends it again. */
     if (fastopen_accept(h, l, t, o))
         take_fast_text(h, t, seg);
     else if (!t->cookie_due)
@@ -127,13 +150,18 @@ static enum rs_reason arrives_listen(struct rs_host *h, struct tcb *l, const str
     return RS_REASON_ACCEPTED;
 }
 
-/* MAY-2: the new connection's numbers lie above all that the old one used. */
+/* MAY-2: the new connection's numbers lie above all that the old one used.  RFC 9293 section 3.6.1:
+ * the new ISS is "larger than the largest sequence number it used on the previous connection
+ * incarnation".  The clock of ISNs sees to that unless more than 250,000 octets a second were sent;
+ * then the number is raised here, by a part that stays secret.  A full backlog leaves neither
+ * connection, which the client's next SYN mends. */
 bool reopen_time_wait(struct rs_host *h, struct tcb *t, const struct datagram *ip,
                       const struct tcp_seg *seg, const struct tcp_opts *o)
 {
     const uint32_t used = t->snd_nxt;
     struct tcb *l = tcb_find_listener(h, &t->local, &t->remote);
 
+    /* Nobody listens: the SYN is then an unacceptable segment, answered by an ACK. */
     if (!l || l->state != RS_LISTEN)
         return false;
     tcb_closed(h, t, 0);
@@ -147,6 +175,9 @@ bool reopen_time_wait(struct rs_host *h, struct tcb *t, const struct datagram *i
     return true;
 }
 
+/* "An initial send sequence number (ISS) is selected" (sections 3.10.1, 3.10.7.2), and the SYN or
+ * SYN,ACK goes out as soon as the host is asked for output.  The RTO is the initial one, there
+ * being no sample: 1 second (RFC 6298 section 2.1). */
 void tcp_start(struct rs_host *h, struct tcb *t)
 {
     set_iss(t, iss_choose(h, &t->local, &t->remote));
@@ -160,6 +191,8 @@ void tcp_start(struct rs_host *h, struct tcb *t)
 void tcp_established(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg)
 {
     static const rs_time after_lost_syn = 3 * RS_SEC;
+    /* Before retransmits is reset: a lost SYN decides the first cwnd (cc_init) as well as the
+     * RTO. */
     const bool syn_lost = t->retransmits > 0;
 
     t->snd_wl1 = seg->seq;
@@ -176,11 +209,15 @@ void tcp_established(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg
     /* A CLOSE that waited for the handshake (section 3.10.4), before a FIN that did. */
     if (t->closing)
         tcb_set_state(h, t, RS_FIN_WAIT_1);
+    /* Last, and in this order: a FIN that came with the SYN takes FIN-WAIT-1 to CLOSING where
+     * ESTABLISHED would become CLOSE-WAIT. */
     take_held(h, t);
     tcb_ready(h, t);
 }
 
-/* SND.UNA moves past the SYN and what text of it the peer took; the rest goes again at once. */
+/* SND.UNA moves past the SYN and what text of it the peer took; the rest goes again at once.  RFC
+ * 7413 section 4.2: the server may take all of the SYN's text, a part, or none, and says which by
+ * SEG.ACK (U-13). */
 static void syn_text_acknowledged(struct rs_host *h, struct tcb *t, uint32_t ack)
 {
     struct delivered d = { .any = false };
@@ -194,7 +231,9 @@ static void syn_text_acknowledged(struct rs_host *h, struct tcb *t, uint32_t ack
     flight_lose(&h->pool, &t->flight, ack, ack, t->snd_nxt);
 }
 
-/* The SYN of this end is acknowledged together with the peer's: fifth step of SYN-SENT. */
+/* The SYN of this end is acknowledged together with the peer's: fifth step of SYN-SENT.
+ * ESTABLISHED, and an ACK is owed even if the segment holds nothing else (U-11): the passive end
+ * waits for it. */
 static enum rs_reason syn_acknowledged(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
                                        const struct tcp_opts *o)
 {
@@ -221,7 +260,10 @@ static enum rs_reason syn_acknowledged(struct rs_host *h, struct tcb *t, const s
     return take_text_and_fin(h, t, &rest);
 }
 
-/* Section 3.10.7.3, SYN-SENT.  MUST-12: a refusal is told as RS_EREFUSED. */
+/* Section 3.10.7.3, SYN-SENT.  MUST-12: a refusal is told as RS_EREFUSED.  An acceptable ACK is one
+ * of this SYN: it proves that the other end heard it, and is what makes a RST count (U-08 to U-10,
+ * U-44).  Anything else may be left over from a former connection; its sender gets a RST for its
+ * ACK and gives up, while this SYN goes on (Figure 8). */
 static enum rs_reason arrives_syn_sent(struct rs_host *h, struct tcb *t, const struct datagram *ip,
                                        const struct tcp_seg *seg, const struct tcp_opts *o)
 {
@@ -235,13 +277,14 @@ static enum rs_reason arrives_syn_sent(struct rs_host *h, struct tcb *t, const s
     }
     /* Second, RST: only one that acknowledges our SYN counts (section 3.5.3). */
     if (seg->flags & TCP_RST) {
+        /* A RST without an ACK proves nothing: anyone who knows the ports could send it. */
         if (!ack && !BUG(RST_ENDS_OPEN))
             return RS_REASON_RST_NOT_ACCEPTABLE;
         tcb_flush(h, t);
         tcb_closed(h, t, RS_EREFUSED);
         return RS_REASON_RESET;
     }
-    /* Third, security: none.  Fourth, SYN. */
+    /* Third, security: none.  Fourth, SYN.  Without SYN or RST the segment is dropped (U-14). */
     if (!(seg->flags & TCP_SYN) && !BUG(SYN_SENT_WITHOUT_SYN))
         return RS_REASON_NOT_SYN;
     take_syn(h, t, seg, o);
@@ -256,6 +299,8 @@ static enum rs_reason arrives_syn_sent(struct rs_host *h, struct tcb *t, const s
     return RS_REASON_ACCEPTED;
 }
 
+/* The states before a window exists are told apart here; all the others walk through the same eight
+ * steps. */
 static enum rs_reason arrives(struct rs_host *h, struct tcb *t, const struct datagram *ip,
                               struct tcp_seg *seg, const struct tcp_opts *o)
 {
@@ -271,6 +316,8 @@ static enum rs_reason arrives(struct rs_host *h, struct tcb *t, const struct dat
     }
 }
 
+/* The connection first: its own segments must not reach the listener it came from, which would
+ * refuse them by RST. */
 static struct tcb *find_for(struct rs_host *h, const struct datagram *ip, const struct tcp_seg *seg)
 {
     const struct rs_endpoint local = { .addr = ip->dst, .port = seg->dst_port };
@@ -284,6 +331,8 @@ static struct tcb *find_for(struct rs_host *h, const struct datagram *ip, const 
                              : tcb_find_listener(h, &local, &remote);
 }
 
+/* A segment whose form or sum is wrong has no effect and gets no answer: it is not what its sender
+ * sent, and its ports may be another's. */
 void tcp_input(struct rs_host *h, const struct datagram *ip)
 {
     struct tcp_seg seg;
@@ -309,6 +358,8 @@ void tcp_input(struct rs_host *h, const struct datagram *ip)
     tcp_segment(h, t, ip, &seg, &o);
 }
 
+/* The observer sees the segment as it was on the wire: the steps trim their copy.  The TCB may be
+ * gone by then, or another connection's. */
 void tcp_segment(struct rs_host *h, struct tcb *t, const struct datagram *ip, struct tcp_seg *seg,
                  const struct tcp_opts *o)
 {
