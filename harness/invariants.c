@@ -112,26 +112,21 @@ static rs_time earliest(const struct tcb *t)
     rs_time when = RS_NEVER;
 
     for (int i = 0; i < RS_N_TIMERS; i++)
-        when = t->timer[i] < when ? t->timer[i] : when;
+        when = tcb_timer(t, (enum rs_timer)i) < when ? tcb_timer(t, (enum rs_timer)i) : when;
     return when;
-}
-
-static bool runs(const struct tcb *t, enum rs_timer timer)
-{
-    return t->timer[timer] != RS_NEVER;
 }
 
 static void check_bound(const struct tcb *t, enum rs_timer timer, rs_time now, rs_time most)
 {
-    ORACLE(timer_bound, !runs(t, timer) || t->timer[timer] <= now + most,
+    ORACLE(timer_bound, !timer_runs(t, timer) || tcb_timer(t, timer) <= now + most,
            "%s is %llu us off, at most %llu", rs_timer_name(timer),
-           (unsigned long long)(t->timer[timer] - now), (unsigned long long)most);
+           (unsigned long long)(tcb_timer(t, timer) - now), (unsigned long long)most);
 }
 
 static void check_armed(const struct rs_host *h, const struct tcb *t)
 {
-    const bool resends = runs(t, RS_TIMER_RETRANSMIT) || runs(t, RS_TIMER_PERSIST) ||
-                         runs(t, RS_TIMER_REORDER) || runs(t, RS_TIMER_PROBE);
+    const bool resends = timer_runs(t, RS_TIMER_RETRANSMIT) || timer_runs(t, RS_TIMER_PERSIST) ||
+                         timer_runs(t, RS_TIMER_REORDER) || timer_runs(t, RS_TIMER_PROBE);
     const bool unsent = synchronized(t) && seq_lt(t->snd_nxt, sendq_end(t));
     const bool owes = synchronized(t) && t->last_ack_sent != rcv_nxt(t);
 
@@ -139,9 +134,9 @@ static void check_armed(const struct rs_host *h, const struct tcb *t)
            t->snd_una, t->snd_nxt);
     ORACLE(persist_armed, !unsent || resends, "%u octets wait, SND.WND %u",
            sendq_end(t) - t->snd_nxt, t->snd_wnd);
-    ORACLE(time_wait_armed, t->state != RS_TIME_WAIT || runs(t, RS_TIMER_TIME_WAIT),
+    ORACLE(time_wait_armed, t->state != RS_TIME_WAIT || timer_runs(t, RS_TIMER_TIME_WAIT),
            "2 MSL is off");
-    ORACLE(ack_armed, !owes || runs(t, RS_TIMER_DELAYED_ACK) || h->ready_head != TCB_NONE,
+    ORACLE(ack_armed, !owes || timer_runs(t, RS_TIMER_DELAYED_ACK) || h->ready_head != TCB_NONE,
            "RCV.NXT %u, last acknowledged %u", rcv_nxt(t), t->last_ack_sent);
 }
 
@@ -282,9 +277,9 @@ static uint64_t tcb_hash(const struct rs_host *h, const struct tcb *t)
     x = mix(x, (uint64_t)t->ts_on | (uint64_t)t->sack_on << 1 | (uint64_t)t->wscale_on << 2 |
                    (uint64_t)t->fin_known << 3 | (uint64_t)t->fin_taken << 4 |
                    (uint64_t)t->closing << 5);
-    x = mix(x, t->timer[RS_TIMER_RETRANSMIT]);
-    x = mix(x, t->timer[RS_TIMER_TIME_WAIT]);
-    x = mix(x, t->timer[RS_TIMER_USER]);
+    x = mix(x, tcb_timer(t, RS_TIMER_RETRANSMIT));
+    x = mix(x, tcb_timer(t, RS_TIMER_TIME_WAIT));
+    x = mix(x, tcb_timer(t, RS_TIMER_USER));
     for (uint32_t i = 0; b && i < b->n; i++)
         x = mix(x, pair(b->block[i].left, b->block[i].right));
     return x;

@@ -67,14 +67,14 @@ static int open_one(void **state)
 static void a_syn_without_its_timer_is_seen(void **state)
 {
     (void)state;
-    tcb->timer[RS_TIMER_RETRANSMIT] = RS_NEVER;
+    tcb_disarm(tcb, RS_TIMER_RETRANSMIT);
     expect(ORACLE_retransmit_armed);
 }
 
 static void a_timer_too_far_off_is_seen(void **state)
 {
     (void)state;
-    tcb->timer[RS_TIMER_RETRANSMIT] = now + cfg.tcp.rto_max + 1;
+    tcb->due[DUE_PEER] = now + cfg.tcp.rto_max + 1;
     expect(ORACLE_timer_bound);
 }
 

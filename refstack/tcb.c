@@ -53,8 +53,8 @@ struct tcb *tcb_new(struct rs_host *h, const struct rs_endpoint *local,
     t->flight.page = PAGE_NONE;
     t->path = PAGE_NONE;
     settings_init(h, t);
-    for (int i = 0; i < RS_N_TIMERS; i++)
-        t->timer[i] = RS_NEVER;
+    for (int i = 0; i < N_DUE; i++)
+        t->due[i] = RS_NEVER;
     tcb_rehash(h, t, local, remote);
     return t;
 }

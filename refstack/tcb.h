@@ -56,6 +56,11 @@ struct rack {
     bool any, reordering;
 };
 
+/* Places for the times of timers.  Of those that wait for the peer only one ever runs: what repairs
+ * a loss (RFC 8985 section 8), persist, which sends where nothing is in flight, and those of
+ * TIME-WAIT and FIN-WAIT-2, where all has been acknowledged.  To arm one stops the others. */
+enum due { DUE_PEER, DUE_DELAYED_ACK, DUE_KEEPALIVE, DUE_USER, N_DUE };
+
 struct demux_key;
 
 /* What a listener keeps of the connections it made. */
@@ -142,12 +147,11 @@ struct tcb {
     uint32_t keepalives_sent;
     uint32_t dup_acks, recover;
     uint32_t backoff; /* of the persist timer */
-    uint16_t running; /* a bit for each timer that runs, so that stopping one that does not
-                         touches nothing else */
+    uint16_t running; /* a bit for each timer that runs */
 
     /* Timers, those of every text first */
     struct wheel_node wheel;
-    rs_time timer[RS_N_TIMERS];
+    rs_time due[N_DUE]; /* RS_NEVER where none runs */
 
     /* RFC 6298 */
     rs_time rto, srtt, rttvar;
@@ -205,6 +209,11 @@ static inline uint32_t sendq_end(const struct tcb *t)
     return sendq_seq(t) + t->sendq.len;
 }
 
+static inline bool timer_runs(const struct tcb *t, enum rs_timer timer)
+{
+    return t->running >> timer & 1;
+}
+
 /* ---- table of connections (tcb.c) ---- */
 /* The lines of a TCB that a segment touches are fetched together, not one after the other. */
 static inline void tcb_prefetch(const struct tcb *t)
@@ -249,6 +258,7 @@ void tcb_offer(struct rs_host *, struct tcb *); /* to its listener, for accept *
 /* ---- timers (timers.c) ---- */
 void tcb_arm(struct rs_host *, struct tcb *, enum rs_timer, rs_time when);
 void tcb_disarm(struct tcb *, enum rs_timer);
+rs_time tcb_timer(const struct tcb *, enum rs_timer); /* RS_NEVER when it does not run */
 void tcb_disarm_all(struct rs_host *, struct tcb *);
 /* Sets retransmission, persist, user and keep-alive timers to what the TCB's state asks for. */
 void tcb_retime(struct rs_host *, struct tcb *);

@@ -65,7 +65,7 @@ static void acknowledge_text(struct rs_host *h, struct tcb *t, bool at_once)
         (owed >= 2u * t->rmss && !BUG(ACK_DELAYED_ALWAYS))) {
         t->ack_now = true;
         tcb_ready(h, t);
-    } else if (t->timer[RS_TIMER_DELAYED_ACK] == RS_NEVER && !BUG(DELAYED_ACK_NEVER)) {
+    } else if (!timer_runs(t, RS_TIMER_DELAYED_ACK) && !BUG(DELAYED_ACK_NEVER)) {
         tcb_arm(h, t, RS_TIMER_DELAYED_ACK, h->now + t->cfg->delayed_ack);
     }
 }

@@ -6,15 +6,37 @@
 
 enum { MOVES = 16 }; /* in one call of timers_deadline */
 
-/* Nine timers are cheaper looked through than kept in order, and that is done only when the wheel
+static const uint8_t place_of[RS_N_TIMERS] = {
+    [RS_TIMER_RETRANSMIT] = DUE_PEER,
+    [RS_TIMER_REORDER] = DUE_PEER,
+    [RS_TIMER_PROBE] = DUE_PEER,
+    [RS_TIMER_PERSIST] = DUE_PEER,
+    [RS_TIMER_DELAYED_ACK] = DUE_DELAYED_ACK,
+    [RS_TIMER_KEEPALIVE] = DUE_KEEPALIVE,
+    [RS_TIMER_TIME_WAIT] = DUE_PEER,
+    [RS_TIMER_FIN_WAIT_2] = DUE_PEER,
+    [RS_TIMER_USER] = DUE_USER,
+};
+
+/* The timers that share DUE_PEER, as bits of `running`. */
+static const uint16_t peer_timers = 1u << RS_TIMER_RETRANSMIT | 1u << RS_TIMER_REORDER |
+                                    1u << RS_TIMER_PROBE | 1u << RS_TIMER_PERSIST |
+                                    1u << RS_TIMER_TIME_WAIT | 1u << RS_TIMER_FIN_WAIT_2;
+
+rs_time tcb_timer(const struct tcb *t, enum rs_timer timer)
+{
+    return timer_runs(t, timer) ? t->due[place_of[timer]] : RS_NEVER;
+}
+
+/* A few times are cheaper looked through than kept in order, and that is done only when the wheel
  * comes to the TCB. */
 static rs_time earliest(const struct tcb *t)
 {
     rs_time when = RS_NEVER;
 
-    for (int i = 0; i < RS_N_TIMERS; i++)
-        if (t->timer[i] < when)
-            when = t->timer[i];
+    for (int i = 0; i < N_DUE; i++)
+        if (t->due[i] < when)
+            when = t->due[i];
     return when;
 }
 
@@ -23,7 +45,9 @@ static rs_time earliest(const struct tcb *t)
  * two others means to touch those, which among a million are far from any cache. */
 void tcb_arm(struct rs_host *h, struct tcb *t, enum rs_timer timer, rs_time when)
 {
-    t->timer[timer] = when;
+    t->due[place_of[timer]] = when;
+    if (place_of[timer] == DUE_PEER)
+        t->running &= (uint16_t)~peer_timers;
     t->running |= (uint16_t)(1u << timer);
     if (!t->wheel.slot || when < t->wheel.when)
         wheel_arm(&h->wheel, host_wheel_node, h, t->index, when);
@@ -31,16 +55,16 @@ void tcb_arm(struct rs_host *h, struct tcb *t, enum rs_timer timer, rs_time when
 
 void tcb_disarm(struct tcb *t, enum rs_timer timer)
 {
-    if (!(t->running >> timer & 1))
+    if (!timer_runs(t, timer))
         return;
-    t->timer[timer] = RS_NEVER;
+    t->due[place_of[timer]] = RS_NEVER;
     t->running &= (uint16_t)~(1u << timer);
 }
 
 void tcb_disarm_all(struct rs_host *h, struct tcb *t)
 {
-    for (int i = 0; i < RS_N_TIMERS; i++)
-        t->timer[i] = RS_NEVER;
+    for (int i = 0; i < N_DUE; i++)
+        t->due[i] = RS_NEVER;
     t->running = 0;
     wheel_disarm(&h->wheel, host_wheel_node, h, t->index);
 }
@@ -49,7 +73,7 @@ void tcb_disarm_all(struct rs_host *h, struct tcb *t)
  * that calling tcb_retime once too often changes nothing. */
 static void start_unless_running(struct rs_host *h, struct tcb *t, enum rs_timer timer, rs_time in)
 {
-    if (!(t->running >> timer & 1))
+    if (!timer_runs(t, timer))
         tcb_arm(h, t, timer, h->now + in);
 }
 
@@ -87,16 +111,12 @@ static void retime_loss(struct rs_host *h, struct tcb *t)
 {
     const rs_time probe = recovery_probe_timeout_after(t);
 
-    if (t->timer[RS_TIMER_REORDER] != RS_NEVER) {
-        tcb_disarm(t, RS_TIMER_RETRANSMIT);
-        tcb_disarm(t, RS_TIMER_PROBE);
-    } else if (recovery_may_probe(t) && probe < t->rto) {
+    if (timer_runs(t, RS_TIMER_REORDER))
+        return;
+    if (recovery_may_probe(t) && probe < t->rto)
         start_unless_running(h, t, RS_TIMER_PROBE, probe);
-        tcb_disarm(t, RS_TIMER_RETRANSMIT);
-    } else {
+    else
         start_unless_running(h, t, RS_TIMER_RETRANSMIT, t->rto);
-        tcb_disarm(t, RS_TIMER_PROBE);
-    }
 }
 
 void tcb_retime(struct rs_host *h, struct tcb *t)
@@ -108,7 +128,6 @@ void tcb_retime(struct rs_host *h, struct tcb *t)
 
     if (in_flight && !shut) {
         retime_loss(h, t);
-        tcb_disarm(t, RS_TIMER_PERSIST);
         t->backoff = 0;
     } else {
         tcb_disarm(t, RS_TIMER_RETRANSMIT);
@@ -258,7 +277,7 @@ void timers_fire(struct rs_host *h)
         pool_steps(&h->pool, RS_N_TIMERS);
         /* A handler may end the connection, and with it its timers. */
         for (int k = 0; k < RS_N_TIMERS && t->in_use; k++)
-            if (t->timer[k] <= h->now)
+            if (tcb_timer(t, (enum rs_timer)k) <= h->now)
                 fire(h, t, (enum rs_timer)k);
         if (t->in_use)
             stand_at_earliest(h, t);
