@@ -93,7 +93,7 @@ static enum rs_reason arrives_for_cookie(struct rs_host *h, struct tcb *l,
     set_iss(t, seg->ack - 1);
     /* The SYN,ACK was sent, if by nobody who remembers. */
     t->snd_nxt = seg->ack;
-    t->rto = t->cfg->rto_initial;
+    t->rto = (uint32_t)t->cfg->rto_initial;
     tcb_set_state(h, t, RS_SYN_RECEIVED);
     return arrives_synchronized(h, t, ip, &ack, o);
 }
@@ -181,7 +181,7 @@ bool reopen_time_wait(struct rs_host *h, struct tcb *t, const struct datagram *i
 void tcp_start(struct rs_host *h, struct tcb *t)
 {
     set_iss(t, iss_choose(h, &t->local, &t->remote));
-    t->rto = t->cfg->rto_initial;
+    t->rto = (uint32_t)t->cfg->rto_initial;
     t->retransmits = t->total_retransmits = 0;
     t->syn_due = true;
     tcb_ready(h, t);

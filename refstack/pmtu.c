@@ -171,7 +171,7 @@ static void suspect(struct rs_host *h, struct tcb *t)
  * avoidance meets one each W/2 round trips. */
 static void probe_failed(struct rs_host *h, struct tcb *t, struct path *p)
 {
-    const rs_time between = t->srtt * (t->cwnd / t->smss / 2 + 1);
+    const rs_time between = (rs_time)t->srtt * (t->cwnd / t->smss / 2 + 1);
 
     p->high = (uint16_t)(p->probe - 1);
     p->probe = 0;

@@ -225,7 +225,7 @@ rs_time recovery_probe_timeout_after(const struct tcb *t)
     static const rs_time max_ack_delay = 250 * RS_MSEC;
     const bool single = t->snd_nxt - t->snd_una <= t->smss;
 
-    return t->rtt_valid ? 2 * t->srtt + (single ? max_ack_delay : 2 * RS_MSEC) : RS_SEC;
+    return t->rtt_valid ? 2 * (rs_time)t->srtt + (single ? max_ack_delay : 2 * RS_MSEC) : RS_SEC;
 }
 
 /* Section 7.2: one probe a tail, and only in the open state: with a loss known, a timeout under way

@@ -76,7 +76,8 @@ struct rs_tcp_config {
     rs_time msl;             /* RFC 9293 section 3.4.2: 2 minutes */
     rs_time rto_initial;     /* RFC 6298 section 2: 1 s */
     rs_time rto_min;         /* RFC 6298 section 2.4: 1 s */
-    rs_time rto_max;         /* RFC 6298 section 2.5: at least 60 s */
+    rs_time rto_max;         /* RFC 6298 section 2.5: at least 60 s; like those two, at most
+                                4294 s, 32 bits of microseconds */
     rs_time delayed_ack;     /* RFC 9293 MUST-40: under 0.5 s; 0: every segment at once */
     uint32_t r1;             /* retransmissions before advice is given; SHLD-10: at least 3 */
     rs_time r2;              /* age of the oldest unacknowledged octet that ends the connection;

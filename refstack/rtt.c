@@ -11,22 +11,31 @@ static rs_time clamp(const struct tcb *t, rs_time rto)
     return rto > t->cfg->rto_max ? t->cfg->rto_max : rto;
 }
 
-/* Sections 2.2 and 2.3 (MUST-18): RTTVAR before SRTT, alpha 1/8, beta 1/4. */
-void rtt_sample(struct tcb *t, rs_time r)
+/* One part of the sample, the others of what was known. */
+static uint32_t smoothed(uint32_t old, uint32_t sample, uint32_t parts)
 {
+    return (uint32_t)(((rs_time)(parts - 1) * old + sample) / parts);
+}
+
+/* Sections 2.2 and 2.3 (MUST-18): RTTVAR before SRTT, alpha 1/8, beta 1/4.  A round trip of more
+ * than 32 bits of microseconds counts as one of so many: the RTO is at its bound long before. */
+void rtt_sample(struct tcb *t, rs_time took)
+{
+    const uint32_t r = took < UINT32_MAX ? (uint32_t)took : UINT32_MAX;
+
     if (!t->rtt_valid) {
         t->srtt = r;
         t->rttvar = r / 2;
         t->rtt_valid = true;
     } else {
         if (BUG(RTTVAR_AFTER_SRTT))
-            t->srtt = (7 * t->srtt + r) / 8;
-        const rs_time delta = t->srtt > r ? t->srtt - r : r - t->srtt;
-        t->rttvar = (3 * t->rttvar + delta) / 4;
-        t->srtt = (7 * t->srtt + r) / 8;
+            t->srtt = smoothed(t->srtt, r, 8);
+        const uint32_t delta = t->srtt > r ? t->srtt - r : r - t->srtt;
+        t->rttvar = smoothed(t->rttvar, delta, 4);
+        t->srtt = smoothed(t->srtt, r, 8);
     }
-    const rs_time margin = 4 * t->rttvar > granularity ? 4 * t->rttvar : granularity;
-    t->rto = clamp(t, t->srtt + margin);
+    const rs_time k_var = 4 * (rs_time)t->rttvar;
+    t->rto = (uint32_t)clamp(t, t->srtt + (k_var > granularity ? k_var : granularity));
 }
 
 void rtt_on_send(struct rs_host *h, struct tcb *t, uint32_t seq, uint32_t len)

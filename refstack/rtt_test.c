@@ -101,6 +101,23 @@ static void the_rto_stays_between_its_bounds(void **unused)
     quiet();
 }
 
+/* Two hours are more than 32 bits of microseconds hold. */
+static void a_round_trip_of_hours_counts_as_the_longest_there_is(void **unused)
+{
+    (void)unused;
+    up(false, RS_SEC);
+    established();
+    for (uint32_t at = 1; at <= 60; at++) {
+        user_sends(1);
+        get("A", at, 1, 1);
+        pass(7200 * RS_SEC);
+        say("A", 1, at + 1, 0);
+        assert_int_equal(status().rto, 60 * RS_SEC);
+        quiet();
+    }
+    assert_in_range(status().srtt, UINT32_MAX / 100 * 99, UINT32_MAX);
+}
+
 /* Section 2.3 with G: a path that never varies still leaves a clock tick of margin. */
 static void a_steady_path_leaves_a_tick_of_margin(void **unused)
 {
@@ -201,6 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(srtt_rttvar_and_rto_are_those_of_the_formulas),
         cmocka_unit_test(the_rto_stays_between_its_bounds),
+        cmocka_unit_test(a_round_trip_of_hours_counts_as_the_longest_there_is),
         cmocka_unit_test(a_steady_path_leaves_a_tick_of_margin),
         cmocka_unit_test(one_segment_of_a_flight_is_timed),
         cmocka_unit_test(a_backed_off_timeout_lasts_until_the_next_sample),

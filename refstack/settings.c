@@ -53,7 +53,8 @@ static int change(struct rs_host *h, struct tcb *t, const struct rs_tcp_config *
 bool settings_usable(const struct rs_tcp_config *c)
 {
     return c->snd_buf > 0 && c->rcv_buf > 0 && c->snd_buf <= 1u << 30 && c->rcv_buf <= 1u << 30 &&
-           c->rto_min > 0 && c->rto_max >= c->rto_min;
+           c->rto_min > 0 && c->rto_max >= c->rto_min && c->rto_max <= UINT32_MAX &&
+           c->rto_initial <= UINT32_MAX;
 }
 
 /* What the user may set while a connection lasts: Nagle (MUST-17), the user timeout (MUST-21),

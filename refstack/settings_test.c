@@ -132,6 +132,7 @@ static void settings_that_make_no_sense_are_refused(void **unused)
         { 1000, (1u << 30) + 1, 1, 2 },
         { 1000, 1000, 0, 2 },
         { 1000, 1000, 3, 2 },
+        { 1000, 1000, 3, UINT64_C(1) << 32 },
     };
 
     (void)unused;

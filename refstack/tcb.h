@@ -153,8 +153,8 @@ struct tcb {
     struct wheel_node wheel;
     rs_time due[N_DUE]; /* RS_NEVER where none runs */
 
-    /* RFC 6298 */
-    rs_time rto, srtt, rttvar;
+    /* RFC 6298; in 32 bits, an hour and more (rtt.c) */
+    uint32_t rto, srtt, rttvar;
     rs_time rtt_start;
     uint32_t rtt_seq;
     uint32_t retransmits, total_retransmits;

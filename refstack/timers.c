@@ -135,7 +135,7 @@ void tcb_retime(struct rs_host *h, struct tcb *t)
         tcb_disarm(t, RS_TIMER_PROBE);
         /* SHLD-29: the first probe after one RTO. */
         if (waiting && !BUG(NO_PERSIST))
-            start_unless_running(h, t, RS_TIMER_PERSIST, t->rto * (BUG(PROBE_LATE) ? 5 : 1));
+            start_unless_running(h, t, RS_TIMER_PERSIST, (rs_time)t->rto * (BUG(PROBE_LATE) ? 5 : 1));
         else
             tcb_disarm(t, RS_TIMER_PERSIST);
     }
@@ -164,7 +164,7 @@ static void retransmit_timeout(struct rs_host *h, struct tcb *t)
     t->retransmits++;
     if (t->retransmits >= (BUG(R1_AT_ONCE) ? 1 : t->cfg->r1) && !BUG(R1_SILENT))
         t->soft_error = RS_ETIMEOUT; /* SHLD-9, MUST-47: advice between R1 and R2 */
-    t->rto = BUG(RTO_NO_BACKOFF) ? t->rto : doubled(t, t->rto, 1);
+    t->rto = BUG(RTO_NO_BACKOFF) ? t->rto : (uint32_t)doubled(t, t->rto, 1);
     t->rtt_timing = false;
     if (t->snd_una == t->iss) {
         t->syn_due = true;
