@@ -133,8 +133,8 @@ struct rs_host {
     uint32_t fastopen_next;
     struct tcb *tcb;
     uint32_t tcb_fresh; /* TCBs from here on were never used */
-    uint32_t tcb_free;  /* list through next_free */
-    uint32_t generation;
+    uint32_t tcb_free;  /* those given back, a list through ready.next */
+    uint16_t generation;
     struct demux_line *demux;
     uint32_t demux_lines; /* a power of two */
     uint32_t ready_head, ready_tail;

@@ -9,7 +9,7 @@ enum { HANDLE_INDEX_BITS = 20, HANDLE_GENERATIONS = 1 << 11 };
 
 int tcb_handle(const struct tcb *t)
 {
-    return (int)(t->generation << HANDLE_INDEX_BITS | t->index);
+    return (int)((uint32_t)t->generation << HANDLE_INDEX_BITS | t->index);
 }
 
 struct tcb *tcb_any_of_handle(const struct rs_host *h, int conn)
@@ -36,7 +36,7 @@ struct tcb *tcb_new(struct rs_host *h, const struct rs_endpoint *local,
     uint32_t index = h->tcb_free;
 
     if (index != TCB_NONE)
-        h->tcb_free = h->tcb[index].next_free;
+        h->tcb_free = h->tcb[index].ready.next;
     else if (h->tcb_fresh < h->cfg.max_conns)
         index = h->tcb_fresh++;
     else
@@ -46,15 +46,13 @@ struct tcb *tcb_new(struct rs_host *h, const struct rs_endpoint *local,
     t->in_use = true;
     t->index = index;
     t->generation = h->generation;
-    h->generation = (h->generation + 1) % HANDLE_GENERATIONS;
+    h->generation = (uint16_t)((h->generation + 1) % HANDLE_GENERATIONS);
     t->fast_listener = t->parent = TCB_NONE;
     t->sendq = CHAIN_EMPTY;
     recvq_init(&t->recvq, 0);
     t->flight.page = PAGE_NONE;
     t->path = PAGE_NONE;
     settings_init(h, t);
-    for (int i = 0; i < N_DUE; i++)
-        t->due[i] = RS_NEVER;
     tcb_rehash(h, t, local, remote);
     return t;
 }
@@ -70,7 +68,7 @@ void tcb_free(struct rs_host *h, struct tcb *t)
     pmtu_forget(h, t);
     settings_drop(h, t);
     t->in_use = false;
-    t->next_free = h->tcb_free;
+    t->ready.next = h->tcb_free;
     h->tcb_free = t->index;
 }
 

@@ -151,7 +151,7 @@ struct tcb {
 
     /* Timers, those of every text first */
     struct wheel_node wheel;
-    rs_time due[N_DUE]; /* RS_NEVER where none runs */
+    rs_time due[N_DUE]; /* of those that run */
 
     /* RFC 6298; in 32 bits, an hour and more (rtt.c) */
     uint32_t rto, srtt, rttvar;

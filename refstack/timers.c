@@ -34,9 +34,10 @@ static rs_time earliest(const struct tcb *t)
 {
     rs_time when = RS_NEVER;
 
-    for (int i = 0; i < N_DUE; i++)
-        if (t->due[i] < when)
-            when = t->due[i];
+    for (unsigned runs = t->running; runs; runs &= runs - 1) {
+        const rs_time due = t->due[place_of[__builtin_ctz(runs)]];
+        when = due < when ? due : when;
+    }
     return when;
 }
 
@@ -55,16 +56,11 @@ void tcb_arm(struct rs_host *h, struct tcb *t, enum rs_timer timer, rs_time when
 
 void tcb_disarm(struct tcb *t, enum rs_timer timer)
 {
-    if (!timer_runs(t, timer))
-        return;
-    t->due[place_of[timer]] = RS_NEVER;
     t->running &= (uint16_t)~(1u << timer);
 }
 
 void tcb_disarm_all(struct rs_host *h, struct tcb *t)
 {
-    for (int i = 0; i < N_DUE; i++)
-        t->due[i] = RS_NEVER;
     t->running = 0;
     wheel_disarm(&h->wheel, host_wheel_node, h, t->index);
 }
