@@ -149,6 +149,12 @@ struct rs_host {
     struct wheel wheel;
 };
 
+/* For ages that matter by the day: 32 bits of seconds last 136 years. */
+static inline uint32_t host_seconds(const struct rs_host *h)
+{
+    return (uint32_t)(h->now / RS_SEC);
+}
+
 static inline struct tcb *tcb_at(const struct rs_host *h, uint32_t index)
 {
     return index == TCB_NONE ? NULL : &h->tcb[index];

@@ -62,7 +62,7 @@ void options_agree(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
     ecn_agree(t, seg);
     if (t->ts_on) {
         t->ts_recent = o->ts_val;
-        t->ts_recent_at = h->now;
+        t->ts_recent_at = host_seconds(h);
     }
     /* The window in a SYN is never scaled. */
     t->snd_wnd = t->max_snd_wnd = seg->wnd;

@@ -6,7 +6,7 @@
 /* RFC 7323 section 5.5: after 24 days without a segment TS.Recent says nothing any more.  The clock
  * of a peer that ticks once a millisecond wraps its sign bit in that time, so that an idle
  * connection's first segment would look old and the connection be lost for good. */
-static const rs_time ts_recent_lifetime = (rs_time)24 * 24 * 3600 * RS_SEC;
+static const uint32_t ts_recent_lifetime = 24 * 24 * 3600; /* in seconds */
 
 /* RFC 7323 section 5.3 R1 and section 3.2: timestamps are judged before sequence numbers.  A
  * duplicate from before a wrap of the sequence space is in the window by its number, and only its
@@ -27,7 +27,8 @@ enum rs_reason check_timestamps(struct rs_host *h, struct tcb *t, const struct t
      * nothing is asked for (gVisor efe5e737d). */
     if (!o->has_ts)
         return RS_REASON_TS_MISSING;
-    if (seq_ge(o->ts_val, t->ts_recent) || h->now - t->ts_recent_at > ts_recent_lifetime)
+    if (seq_ge(o->ts_val, t->ts_recent) ||
+        host_seconds(h) - t->ts_recent_at > ts_recent_lifetime)
         return GO_ON;
     challenge_ack(h, t);
     return RS_REASON_PAWS;
@@ -143,7 +144,7 @@ void note_ts_recent(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
         (seq_gt(seg->seq, t->last_ack_sent) && !BUG(TS_ECHO_LATEST)))
         return;
     t->ts_recent = o->ts_val;
-    t->ts_recent_at = h->now;
+    t->ts_recent_at = host_seconds(h);
 }
 
 /* Makes the segment the one that begins at or after RCV.NXT and does not exceed the window.  "It is

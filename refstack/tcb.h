@@ -15,7 +15,7 @@
 #define TCB_NONE UINT32_MAX
 
 /* Octets of a cache line, and of the lines at the front of a TCB that a segment touches. */
-enum { TCB_LINE = 64, TCB_HOT = 5 * TCB_LINE };
+enum { TCB_LINE = 64, TCB_HOT = 4 * TCB_LINE };
 
 /* A datagram for us, of either IP version, as the transports see it. */
 struct datagram {
@@ -59,7 +59,7 @@ struct rack {
 /* Places for the times of timers.  Of those that wait for the peer only one ever runs: what repairs
  * a loss (RFC 8985 section 8), persist, which sends where nothing is in flight, and those of
  * TIME-WAIT and FIN-WAIT-2, where all has been acknowledged.  To arm one stops the others. */
-enum due { DUE_PEER, DUE_DELAYED_ACK, DUE_KEEPALIVE, DUE_USER, N_DUE };
+enum due { DUE_DELAYED_ACK, DUE_PEER, DUE_KEEPALIVE, DUE_USER, N_DUE };
 
 struct demux_key;
 
@@ -72,13 +72,14 @@ struct listener {
     rs_time cookies_until; /* ACKs may answer SYN cookies */
 };
 
-/* What a segment touches comes first, by cache lines of 64 octets: with a million connections, each
- * line is a miss. */
+/* What a segment of text, its ACK and the ACK's timer touch comes first, by cache lines of 64
+ * octets: with a million connections, each line is a miss.  The rest is for what has been sent and
+ * for what is rare. */
 struct tcb {
     struct rs_endpoint local, remote;
-    uint32_t next_free; /* of those not in use */
     uint32_t index;      /* of this TCB in the host's table */
-    uint32_t generation; /* so that a stale handle is known */
+    uint16_t generation; /* so that a stale handle is known */
+    uint16_t running;    /* a bit for each timer that runs */
     enum rs_state state : 8;
     int8_t error, soft_error;
     uint8_t snd_wscale, rcv_wscale;
@@ -118,49 +119,47 @@ struct tcb {
     bool rtt_timing : 1;
     bool rtt_valid : 1;
     bool mtu_proven : 1; /* a segment as large as now was acknowledged */
+    uint16_t path_mtu; /* less than the link's, as was told or found out; 0: not known */
+    uint16_t dup_acks_owed; /* ACKs for segments beyond a hole, one each (RFC 5681 section 4.2) */
 
     /* Send sequence variables, RFC 9293 section 3.3.1 */
     uint32_t iss, snd_una, snd_nxt, snd_up, snd_wl1, snd_wl2;
     uint32_t snd_wnd, max_snd_wnd;
-    struct chain sendq; /* octets from snd_una (iss + 1 while the SYN is unacknowledged) */
-    uint32_t push_seq;  /* one past the last octet the user pushed */
+    uint32_t fack; /* the highest number reported, cumulatively or by SACK */
     struct flight flight;
+    struct chain sendq; /* octets from snd_una (iss + 1 while the SYN is unacknowledged) */
     const struct rs_tcp_config *cfg; /* the host's, or one of its own (settings.c) */
 
     /* Receive sequence variables */
     struct recvq recvq;
-    uint32_t irs, rcv_up;
     uint32_t rcv_adv; /* the highest right edge advertised */
-    uint32_t fin_seq;
     uint32_t last_ack_sent;
     uint32_t ts_offset, ts_recent;
+    uint32_t ts_recent_at; /* in seconds */
     uint16_t smss, rmss;
-    uint16_t path_mtu; /* less than the link's, as was told or found out; 0: not known */
-    uint16_t dup_acks_owed; /* ACKs for segments beyond a hole, one each (RFC 5681 section 4.2) */
-
-    /* Touched by each segment, whatever it carries */
-    rs_time last_heard, last_sent; /* 0: never */
-    rs_time ts_recent_at;
-    struct tcb_link ready;
-    struct tcb_link queue; /* of its listener, to be accepted; after that, of those with news */
-    uint32_t fack; /* the highest number reported, cumulatively or by SACK */
     uint32_t keepalives_sent;
-    uint32_t dup_acks, recover;
-    uint32_t backoff; /* of the persist timer */
-    uint16_t running; /* a bit for each timer that runs */
+    struct tcb_link queue; /* of its listener, to be accepted; after that, of those with news */
 
-    /* Timers, those of every text first */
+    struct tcb_link ready; /* of those with something to send; of those that are free */
+    rs_time last_heard;
     struct wheel_node wheel;
     rs_time due[N_DUE]; /* of those that run */
 
     /* RFC 6298; in 32 bits, an hour and more (rtt.c) */
     uint32_t rto, srtt, rttvar;
-    rs_time rtt_start;
     uint32_t rtt_seq;
+    rs_time rtt_start;
+    rs_time last_sent; /* 0: never */
     uint32_t retransmits, total_retransmits;
+    uint32_t backoff; /* of the persist timer */
+
+    uint32_t push_seq; /* one past the last octet the user pushed */
+    uint32_t irs, rcv_up;
+    uint32_t fin_seq;
 
     /* Congestion control and recovery */
     uint32_t cwnd, ssthresh, bytes_acked;
+    uint32_t dup_acks, recover;
     uint32_t tlp_end;
     uint32_t ecn_edge; /* SND.NXT when ECE last made cwnd smaller: once for each window */
     struct cubic cubic;
@@ -170,15 +169,20 @@ struct tcb {
     };
 
     struct sack_block dsack; /* octets received twice, to be reported once (RFC 2883) */
-    uint32_t challenges;     /* RFC 5961 section 7: in the second that began */
-    uint32_t path;           /* page of what is known of the path (pmtu.c), or PAGE_NONE */
     rs_time challenge_second;
+    uint32_t challenges;    /* RFC 5961 section 7: in the second that began */
+    uint32_t path;          /* page of what is known of the path (pmtu.c), or PAGE_NONE */
     uint32_t cfg_page;      /* that of cfg when it is its own, or PAGE_NONE */
     uint32_t parent;        /* listener whose backlog counts this one, or TCB_NONE */
     uint32_t fast_listener; /* whose fast_pending counts this one */
     uint16_t peer_uto;      /* the user timeout option last heard, RFC 5482 */
     uint16_t peer_mss;      /* what the peer said it takes, or the default */
 };
+
+/* With its share of the demultiplexer and no octet queued, a connection is to need no more than 512
+ * octets; whole lines, so that none belongs to two TCBs. */
+_Static_assert(sizeof(struct tcb) == 7 * TCB_LINE && offsetof(struct tcb, due[DUE_USER]) == TCB_HOT,
+               "seven lines, of which four are for each segment");
 
 /* RCV.NXT: text in order, and the FIN once it is reached. */
 static inline uint32_t rcv_nxt(const struct tcb *t)
