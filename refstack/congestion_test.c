@@ -208,6 +208,30 @@ static void after_idle_time_the_window_is_the_initial_one(void **unused)
     assert_int_equal(take(NULL) - acked, 10 * MSS);
 }
 
+/* The same: "has not sent data", whatever ACKs it sent for the peer's. */
+static void acks_sent_meanwhile_do_not_end_the_idle_time(void **unused)
+{
+    uint32_t acked = 1;
+
+    (void)unused;
+    up_with(RS_CC_NEWRENO);
+    fill_send_queue(8 * 4096);
+    while (acked < 1 + 8 * 4096) {
+        take(NULL);
+        acked = acked + MSS < 1 + 8 * 4096 ? acked + MSS : 1 + 8 * 4096;
+        say("A", 1, acked, 0);
+    }
+    take(NULL);
+    assert_true(status().cwnd > 20 * MSS);
+    for (uint32_t i = 0; i < 60; i++) {
+        pass(RS_SEC);
+        say("A", 1 + 10 * i, acked, 10);
+        take(NULL);
+    }
+    fill_send_queue(16 * 4096);
+    assert_int_equal(take(NULL) - acked, 10 * MSS);
+}
+
 /* RFC 5681 section 3.1: a SYN that was lost leaves an initial window of one segment. */
 static void a_lost_syn_leaves_a_window_of_one_segment(void **unused)
 {
@@ -234,6 +258,7 @@ int main(void)
         cmocka_unit_test(a_partial_ack_resends_the_next_missing_segment),
         cmocka_unit_test(only_a_true_duplicate_counts),
         cmocka_unit_test(after_idle_time_the_window_is_the_initial_one),
+        cmocka_unit_test(acks_sent_meanwhile_do_not_end_the_idle_time),
         cmocka_unit_test(a_lost_syn_leaves_a_window_of_one_segment),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);

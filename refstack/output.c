@@ -50,7 +50,6 @@ static void sent(struct rs_host *h, struct tcb *t, const struct plan *p)
 {
     const uint32_t numbers = p->len + ((p->flags & (TCP_SYN | TCP_FIN)) ? 1u : 0u);
 
-    t->last_sent = h->now;
     if (p->flags & TCP_ACK) {
         t->last_ack_sent = rcv_nxt(t);
         t->ack_now = false;
@@ -59,6 +58,7 @@ static void sent(struct rs_host *h, struct tcb *t, const struct plan *p)
     }
     if (numbers == 0)
         return;
+    t->last_sent = h->now;
     t->override_due = t->rtx_free = false;
     if (seq_gt(p->seq + numbers, t->snd_nxt)) {
         t->cwr_due = t->cwr_due && p->len == 0;

@@ -149,7 +149,7 @@ struct tcb {
     uint32_t rto, srtt, rttvar;
     uint32_t rtt_seq;
     rs_time rtt_start;
-    rs_time last_sent; /* 0: never */
+    rs_time last_sent; /* other than ACKs; 0: never */
     uint32_t retransmits, total_retransmits;
     uint32_t backoff; /* of the persist timer */
 
