@@ -131,7 +131,8 @@ void tcb_retime(struct rs_host *h, struct tcb *t)
         tcb_disarm(t, RS_TIMER_PROBE);
         /* SHLD-29: the first probe after one RTO. */
         if (waiting && !BUG(NO_PERSIST))
-            start_unless_running(h, t, RS_TIMER_PERSIST, (rs_time)t->rto * (BUG(PROBE_LATE) ? 5 : 1));
+            start_unless_running(h, t, RS_TIMER_PERSIST,
+                                 (rs_time)t->rto * (BUG(PROBE_LATE) ? 5 : 1));
         else
             tcb_disarm(t, RS_TIMER_PERSIST);
     }
