@@ -38,12 +38,14 @@ static enum rs_reason ack_in_syn_received(struct rs_host *h, struct tcb *t,
     return GO_ON;
 }
 
-/* SND.WND follows only segments not older than the last that set it.  Where the right edge has
- * moved back (MUST-34) nothing is undone: output.c measures what may go from SND.UNA, and time that
- * is spent outside the window counts as none (SHLD-17), the peer being heard.  Newer means a higher
- * SEG.SEQ, or the same and a SEG.ACK no lower (U-27, U-49): segments overtake each other, and an
- * old one's window would stop a transfer, or let text out that the peer has no room for. wl1 where
- * wl2 is meant (lwIP #27199) is easily written. */
+/* SND.WND follows only segments not older than the last that set it: with a higher SEG.SEQ, or the
+ * same and a SEG.ACK no lower (U-27, U-49).  Segments overtake each other, and an old one's window
+ * would stop a transfer, or let text out that the peer has no room for; wl1 where wl2 is meant
+ * (lwIP #27199) is easily written.
+ *
+ * Where the right edge has moved back (MUST-34) nothing is undone: plan.c measures what may go from
+ * SND.UNA, and time that is spent outside the window counts as none (SHLD-17), the peer being
+ * heard. */
 static void update_window(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg)
 {
     const bool newer = seq_lt(t->snd_wl1, seg->seq) ||

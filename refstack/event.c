@@ -2,6 +2,7 @@
  * each in turn. */
 #include "refstack/host.h"
 
+/* In both directions, so that a connection that ends is out of the list in constant time. */
 static void unlink_event(struct rs_host *h, struct tcb *t)
 {
     if (t->queue.prev != TCB_NONE)
@@ -15,7 +16,8 @@ static void unlink_event(struct rs_host *h, struct tcb *t)
     t->on_event = false;
 }
 
-/* The link serves the accept queue first; who is accepted has left that. */
+/* The link serves the accept queue first; who is accepted has left that.  Once in the list is
+ * enough however much happens: the user asks the connection what there is. */
 void tcb_event(struct rs_host *h, struct tcb *t)
 {
     if (!t->user || t->on_event)
@@ -35,6 +37,8 @@ void tcb_no_event(struct rs_host *h, struct tcb *t)
         unlink_event(h, t);
 }
 
+/* First come, first served; a connection with more news joins the end again, so that none starves
+ * another. */
 int rs_next_event(struct rs_host *h)
 {
     struct tcb *t = tcb_at(h, h->event_head);

@@ -5,13 +5,17 @@
 
 /* Receiver silly-window avoidance, RFC 9293 section 3.8.6.2.2 (MUST-39): the right edge moves only
  * by a step worth sending into, and never back (SHLD-14, MAY-8) but for the rounding of the scale
- * (RFC 7323 2.4). */
+ * (RFC 7323 2.4).  Text not yet read takes room, and nothing else: octets beyond a hole lie inside
+ * the window that was offered.  Once the user has let go, or shut its side, what comes is not kept
+ * and the window stays open, so that the peer gets to its FIN. */
 static uint32_t right_edge(const struct tcb *t)
 {
     const uint32_t used = t->deaf || t->released ? 0 : recvq_readable(&t->recvq);
     const uint32_t free = used < t->cfg->rcv_buf ? t->cfg->rcv_buf - used : 0;
     /* No further than the field can say: more would be news that never gets across. */
     const uint32_t edge = rcv_nxt(t) + min_u32(free, 65535u << t->rcv_wscale);
+    /* "min(Fr * RCV.BUFF, Eff.snd.MSS)" with Fr = 1/2: without it a slow reader is sent its octets
+     * one by one (gVisor, #1522). */
     const uint32_t step = min_u32(t->cfg->rcv_buf / 2, t->rmss);
 
     if (BUG(WINDOW_SHRINKS) || (BUG(RECEIVER_SILLY_WINDOW) && seq_gt(edge, t->rcv_adv)))
@@ -19,6 +23,9 @@ static uint32_t right_edge(const struct tcb *t)
     return seq_ge(edge, t->rcv_adv + (step ? step : 1)) ? edge : t->rcv_adv;
 }
 
+/* The window in a SYN or SYN,ACK is not scaled (RFC 7323 section 2.2).  The others' field is
+ * rounded down by the shift, and rcv_adv remembers what the peer will read out of it: text up to
+ * there must be taken, whatever happens to the buffer (RFC 7323 section 2.4). */
 uint16_t rcv_window_field(struct tcb *t, bool syn)
 {
     if (syn && t->state == RS_SYN_SENT)
@@ -45,43 +52,53 @@ void window_update(struct rs_host *h, struct tcb *t)
     }
 }
 
-/* What follows from having sent it. */
+/* What follows from having sent it.  SND.NXT, timers and the list of what is in flight move
+ * together, here only.  A segment counts as sent from now on even if the link loses it;
+ * retransmission mends that. */
 static void sent(struct rs_host *h, struct tcb *t, const struct plan *p)
 {
     const uint32_t numbers = p->len + ((p->flags & (TCP_SYN | TCP_FIN)) ? 1u : 0u);
 
+    /* Whatever carries an ACK pays what was owed, but for those beyond a hole, which the peer
+     * counts. */
     if (p->flags & TCP_ACK) {
         t->last_ack_sent = rcv_nxt(t);
         t->ack_now = false;
         t->dsack_due = t->dsack_due && BUG(DSACK_REPEATED);
         tcb_disarm(t, RS_TIMER_DELAYED_ACK);
     }
+    /* A pure ACK is never retransmitted and starts no timer. */
     if (numbers == 0)
         return;
     t->last_sent = h->now;
     t->override_due = t->rtx_free = false;
     if (seq_gt(p->seq + numbers, t->snd_nxt)) {
+        /* RFC 3168 section 6.1.2: CWR goes once, on the first new text after the cut. */
         t->cwr_due = t->cwr_due && p->len == 0;
         rtt_on_send(h, t, p->seq, numbers);
         t->snd_nxt = p->seq + numbers;
         tcb_disarm(t, RS_TIMER_PROBE); /* for the new tail, RFC 8985 section 7.2 */
+        /* A SYN without text is sent again by syn_due, not by the list. */
         if (!(p->flags & TCP_SYN) || p->len > 0)
             flight_add(&h->pool, &t->flight, t->snd_nxt, h->now);
     } else {
         t->total_retransmits++;
-        t->rtt_timing = t->rtt_timing && BUG(KARN_IGNORED); /* Karn */
+        /* Karn, RFC 6298 section 3: the ACK may be of either transmission. */
+        t->rtt_timing = t->rtt_timing && BUG(KARN_IGNORED);
         pmtu_resent(h, t, p->seq, p->seq + numbers);
         flight_resent(&h->pool, &t->flight, t->snd_una, p->seq, p->seq + numbers, h->now);
     }
     if (p->flags & TCP_FIN) {
         t->fin_sent = true;
+        /* "Send a FIN segment, enter LAST-ACK state" (U-51), in that order. */
         if (t->state == RS_CLOSE_WAIT)
             tcb_set_state(h, t, RS_LAST_ACK);
     }
     tcb_retime(h, t);
 }
 
-/* Where in the queue the text of a segment stands. */
+/* Where in the queue the text of a segment stands.  The SYN takes a number and is no octet of the
+ * queue: sendq_seq knows. */
 static uint32_t text_at(const struct tcb *t, uint32_t seq, uint32_t len)
 {
     const uint32_t at = seq - sendq_seq(t);
@@ -89,7 +106,9 @@ static uint32_t text_at(const struct tcb *t, uint32_t seq, uint32_t len)
     return late ? at + 1 : at;
 }
 
-/* Control bits and pointers that depend on what the segment carries (MUST-30). */
+/* Control bits and pointers that depend on what the segment carries (MUST-30).  PSH on what empties
+ * the queue: a receiver may hold back what is not pushed, so that without it the last segment could
+ * wait for ever.  Not on a SYN, whose only flags are those that negotiate. */
 static void add_flags(const struct tcb *t, const struct plan *p, bool new_text, struct tcp_seg *seg)
 {
     if (p->flags & TCP_SYN)
@@ -100,6 +119,9 @@ static void add_flags(const struct tcb *t, const struct plan *p, bool new_text, 
         seg->flags |= TCP_ECE;
     if (t->cwr_due && new_text)
         seg->flags |= TCP_CWR;
+    /* On every segment up to there, retransmitted ones too: the first that arrives tells the peer.
+     * A distance that the field does not hold is told as the largest, and brought nearer by the
+     * next. */
     if (seq_gt(t->snd_up, t->snd_una) && seq_gt(t->snd_up, p->seq)) {
         seg->flags |= TCP_URG;
         /* MUST-62, RFC 6093 section 4: the octet after the urgent ones. */
@@ -107,7 +129,9 @@ static void add_flags(const struct tcb *t, const struct plan *p, bool new_text, 
     }
 }
 
-/* What the link is to do with text: checksum it, and cut it up when it is more than one segment. */
+/* What the link is to do with text: checksum it, and cut it up when it is more than one segment.  A
+ * probe of the path's MTU goes whole, however large: cut up it would prove nothing.  With
+ * VNET_GSO_ECN the link keeps CWR to the first piece. */
 static void ask_link(struct rs_host *h, struct tcb *t, const struct plan *p, size_t start,
                      size_t head, uint8_t *buf)
 {
@@ -127,8 +151,9 @@ static void ask_link(struct rs_host *h, struct tcb *t, const struct plan *p, siz
     vnet_emit(&v, buf, VNET_HEADER);
 }
 
-/* Puts text behind the header, adding to the checksum; or, with the link's help, says where it
- * is. */
+/* Puts text behind the header, adding to the checksum; or, with the link's help, says where it is.
+ * RFC 2525 section 2.4: it is the queue's octets, each time.  The checksum is taken while they are
+ * copied, since they are in the cache just then. */
 static void put_text(struct rs_host *h, struct tcb *t, uint32_t seq, uint32_t len, bool helped,
                      uint8_t *to, uint32_t *sum)
 {
@@ -178,12 +203,15 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
     const size_t ip = ip_emit_header(h, &t->local.addr, &t->remote.addr, IP_PROTO_TCP, tos,
                                      BUG(TTL_FIXED) ? 64 : t->cfg->ttl, head + p->len,
                                      buf + link, cap - link);
+    /* The octets that are gathered go from the pages of the queue to the device; buf holds headers
+     * only. */
     const size_t text = helped && h->gather ? 0 : p->len; /* octets of it that go into buf */
     if (!ip || cap < link + ip + head + text)
         return 0;
     seg.doff = (uint8_t)(head / 4);
     if (p->flags & TCP_ACK)
         seg.ack = rcv_nxt(t);
+    /* Last of what can fail, since it binds. */
     seg.wnd = rcv_window_field(t, (p->flags & TCP_SYN) != 0);
     add_flags(t, p, new_text, &seg);
     uint8_t *tcp = buf + link + ip;
@@ -212,6 +240,8 @@ size_t tcp_output(struct rs_host *h, struct tcb *t, uint8_t *buf, size_t cap)
         const size_t n = build(h, t, &p, buf, cap);
         const struct rs_addr to = t->remote.addr;
         const unsigned link = ip_link(h, &t->local.addr);
+        /* Even if it was not made: a device that takes no such frame is a path that loses it.
+         * Trying again at once would never end. */
         sent(h, t, &p);
         return n ? link_finish(h, link, &to, buf, n) : 0;
     }
@@ -220,8 +250,9 @@ size_t tcp_output(struct rs_host *h, struct tcb *t, uint8_t *buf, size_t cap)
     return 0;
 }
 
-/* RFC 5961 section 7: so many a second and connection; no counter is shared between connections,
- * so none can be read by a third party (CVE-2016-5696). */
+/* RFC 5961 section 7: so many a second and connection; no counter is shared between connections, so
+ * none can be read by a third party (CVE-2016-5696).  A limit of 0 is none.  Where the limit is met
+ * nothing is owed: the peer, if it is one, sends again. */
 void challenge_ack(struct rs_host *h, struct tcb *t)
 {
     if (BUG(CHALLENGE_GLOBAL)) /* the counter of whichever connection comes first serves all */

@@ -4,7 +4,9 @@
 
 #include "refstack/host.h"
 
-/* A segment to be built: len octets of text from seq, and the flags that take numbers. */
+/* A segment to be built: len octets of text from seq, and the flags that take numbers.  Sequence
+ * numbers and flags that take one are decided together; what else the header says follows from the
+ * TCB when the segment is made. */
 struct plan {
     uint32_t seq;
     uint32_t len;

@@ -2,7 +2,7 @@
  *
  * With SACK: RACK-TLP (RFC 8985), or RFC 6675's rules when RACK is off; both over the list of what
  * is in flight.  Without: NewReno (RFC 6582).  Whatever is judged lost is marked so in the list,
- * and output.c sends the first marked stretch again. */
+ * and plan.c sends the first marked stretch again. */
 #include "refstack/host.h"
 
 enum { DUP_THRESH = 3, REO_WND_PERSIST = 16 };

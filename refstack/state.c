@@ -23,6 +23,8 @@ static const unsigned allowed[RS_N_STATES] = {
     [RS_TIME_WAIT] = TO(CLOSED),
 };
 
+/* A transition that the diagram does not have is a mistake of this program, never of a peer, and is
+ * not to be survived: a connection in a state it cannot be in may do anything. */
 void tcb_set_state(struct rs_host *h, struct tcb *t, enum rs_state to)
 {
     const enum rs_state from = t->state;
@@ -42,6 +44,8 @@ void tcb_set_state(struct rs_host *h, struct tcb *t, enum rs_state to)
     h->observer(h->observer_arg, &o);
 }
 
+/* "All segment queues should be flushed" (section 3.10.7.4, RST; 3.10.5; 3.10.8): their pages are
+ * the host's again at once. */
 void tcb_flush(struct rs_host *h, struct tcb *t)
 {
     chain_free(&h->pool, &t->sendq);
@@ -49,7 +53,9 @@ void tcb_flush(struct rs_host *h, struct tcb *t)
     recvq_free(&h->pool, &t->recvq);
 }
 
-/* Takes the TCB off its listener's books: the backlog and the queue to accept from. */
+/* Takes the TCB off its listener's books: the backlog and the queue to accept from.  Each way out
+ * of the backlog passes here exactly once: accepted, reset, timed out.  A count that leaks makes a
+ * listener deaf after as many half-open connections as it has places. */
 static void leave_listener(struct rs_host *h, struct tcb *t)
 {
     struct tcb *l = tcb_at(h, t->parent);
@@ -74,7 +80,10 @@ static void leave_listener(struct rs_host *h, struct tcb *t)
 }
 
 /* What a connection shares with others it gives back first: its listener's count, its place in the
- * demultiplexer, its timers.  Text received stays for a user who holds the handle still. */
+ * demultiplexer, its timers.  Text received stays for a user who holds the handle still.  The error
+ * is what the user's next call says: 0 after an orderly end (MUST-12).  A TCB that no user holds
+ * goes back to the table at once, so that a connection costs nothing once both sides are done with
+ * it. */
 void tcb_closed(struct rs_host *h, struct tcb *t, int error)
 {
     leave_listener(h, t);
@@ -92,10 +101,11 @@ void tcb_closed(struct rs_host *h, struct tcb *t, int error)
 }
 
 /* 2 MSL from here on (MUST-13).  Only the delayed ACK outlives the change, since the peer's FIN may
- * be waiting for it. */
+ * be waiting for it.  "Start the time-wait timer, turn off the other timers" (U-37, U-38). */
 void tcb_enter_time_wait(struct rs_host *h, struct tcb *t)
 {
     tcb_set_state(h, t, RS_TIME_WAIT);
+    /* Nothing is sent any more but ACKs. */
     pmtu_forget(h, t);
     for (int i = 0; i < RS_N_TIMERS; i++)
         if (i != RS_TIMER_DELAYED_ACK)
@@ -104,7 +114,8 @@ void tcb_enter_time_wait(struct rs_host *h, struct tcb *t)
         tcb_arm(h, t, RS_TIMER_TIME_WAIT, h->now + (BUG(TIME_WAIT_SHORT) ? 1 : 2) * t->cfg->msl);
 }
 
-/* The child of a listener has completed the handshake: the user may accept it. */
+/* The child of a listener has completed the handshake: the user may accept it.  In the order in
+ * which handshakes ended.  A connection by fast open is offered before, in SYN-RECEIVED. */
 void tcb_offer(struct rs_host *h, struct tcb *t)
 {
     struct tcb *l = tcb_at(h, t->parent);
@@ -122,6 +133,7 @@ void tcb_offer(struct rs_host *h, struct tcb *t)
     tcb_event(h, l);
 }
 
+/* Only now has the connection a user: until here its listener's end would end it too. */
 int rs_accept(struct rs_host *h, int listener, rs_time now)
 {
     struct tcb *l = tcb_of_handle(h, listener);

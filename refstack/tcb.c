@@ -4,7 +4,8 @@
 
 #include "refstack/host.h"
 
-/* A handle is a TCB's index and how often it was handed out, so that an old one is known. */
+/* A handle is a TCB's index and how often it was handed out, so that an old one is known.  In all
+ * 31 bits: a handle is never negative, since errors are. */
 enum { HANDLE_INDEX_BITS = 20, HANDLE_GENERATIONS = 1 << 11 };
 
 int tcb_handle(const struct tcb *t)
@@ -12,6 +13,8 @@ int tcb_handle(const struct tcb *t)
     return (int)((uint32_t)t->generation << HANDLE_INDEX_BITS | t->index);
 }
 
+/* Every call of the user passes here, and may name anything: index and generation are checked
+ * before a TCB is touched. */
 struct tcb *tcb_any_of_handle(const struct rs_host *h, int conn)
 {
     const uint32_t index = (uint32_t)conn & ((1u << HANDLE_INDEX_BITS) - 1);
@@ -42,6 +45,7 @@ struct tcb *tcb_new(struct rs_host *h, const struct rs_endpoint *local,
     else
         return NULL;
     struct tcb *t = &h->tcb[index];
+    /* Nothing of an earlier connection is left: no number, no timer. */
     memset(t, 0, sizeof *t);
     t->in_use = true;
     t->index = index;
@@ -57,6 +61,8 @@ struct tcb *tcb_new(struct rs_host *h, const struct rs_endpoint *local,
     return t;
 }
 
+/* By then its user has let go.  Each list that may name the TCB is left before the table takes it
+ * back; the next connection in this place has another generation. */
 void tcb_free(struct rs_host *h, struct tcb *t)
 {
     assert(t->in_use);
@@ -73,7 +79,8 @@ void tcb_free(struct rs_host *h, struct tcb *t)
 }
 
 /* First come, first served: rs_output goes on with the first until it has nothing more to send, and
- * a connection joins at the end. */
+ * a connection joins at the end.  A list and no flags to search through: with a million
+ * connections, of which ten have something to send, output costs ten. */
 void tcb_ready(struct rs_host *h, struct tcb *t)
 {
     if (t->on_ready)
@@ -102,6 +109,7 @@ void tcb_unready(struct rs_host *h, struct tcb *t)
     t->on_ready = false;
 }
 
+/* For observers and reports; a walk of the whole table, which no path of a segment takes. */
 void rs_each(const struct rs_host *h, void (*fn)(void *arg, int conn), void *arg)
 {
     for (uint32_t i = 0; i < h->tcb_fresh; i++)

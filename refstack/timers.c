@@ -54,6 +54,8 @@ void tcb_arm(struct rs_host *h, struct tcb *t, enum rs_timer timer, rs_time when
         wheel_arm(&h->wheel, host_wheel_node, h, t->index, when);
 }
 
+/* No handle on the wheel is needed: a stopped timer is found stopped when the wheel comes to the
+ * TCB. */
 void tcb_disarm(struct tcb *t, enum rs_timer timer)
 {
     t->running &= (uint16_t)~(1u << timer);
@@ -76,7 +78,9 @@ static void start_unless_running(struct rs_host *h, struct tcb *t, enum rs_timer
 static const rs_time uto_limit = 3600 * RS_SEC; /* U_LIMIT */
 
 /* R2 of RFC 9293 section 3.8.3 (MUST-20; MUST-22 and MUST-23 for a SYN), or the user timeout when
- * that is shorter (MUST-21). */
+ * that is shorter (MUST-21).  R2 is a time here, section 3.8.3 allowing a count of retransmissions
+ * as well: at least 100 seconds for text and 3 minutes for a SYN (SHLD-11, MUST-23), where a count
+ * would be over sooner the shorter the path. */
 static rs_time patience(const struct tcb *t)
 {
     const rs_time r2 = t->snd_una == t->iss && !BUG(R2_OF_TEXT) ? t->cfg->r2_syn : t->cfg->r2;
@@ -102,7 +106,9 @@ static bool has_unsent(const struct tcb *t)
 }
 
 /* One of three runs (RFC 8985 section 8): the reordering timer, a probe where it comes before the
- * retransmission timeout would, or that timeout. */
+ * retransmission timeout would, or that timeout.  The reordering timer has precedence: what RACK
+ * waits for is a matter of a fraction of a round trip, and a retransmission timeout in that time
+ * would cut cwnd to one segment. */
 static void retime_loss(struct rs_host *h, struct tcb *t)
 {
     const rs_time probe = recovery_probe_timeout_after(t);
@@ -115,6 +121,12 @@ static void retime_loss(struct rs_host *h, struct tcb *t)
         start_unless_running(h, t, RS_TIMER_RETRANSMIT, t->rto);
 }
 
+/* Called after whatever may have changed what is in flight, queued or offered.
+ *
+ * In flight and the window open: loss is what can happen.  Else, with anything waiting, the persist
+ * timer: also with text in flight when the window shut, whose retransmission would be dropped (RFC
+ * 2525 section 2.12 is the deadlock of a stack that stopped probing then).  Persist and
+ * retransmission never run together. */
 void tcb_retime(struct rs_host *h, struct tcb *t)
 {
     const bool in_flight = t->snd_una != t->snd_nxt &&
@@ -136,6 +148,7 @@ void tcb_retime(struct rs_host *h, struct tcb *t)
         else
             tcb_disarm(t, RS_TIMER_PERSIST);
     }
+    /* From the time that something first waits; an ACK of new text starts it anew (ack.c). */
     if (waiting && !BUG(R2_NEVER))
         start_unless_running(h, t, RS_TIMER_USER, patience(t));
     else
@@ -148,6 +161,7 @@ void tcb_retime(struct rs_host *h, struct tcb *t)
         tcb_disarm(t, RS_TIMER_KEEPALIVE);
 }
 
+/* Bounded by rto_max, which RFC 6298 section 2.5 allows from 60 seconds on. */
 static rs_time doubled(const struct tcb *t, rs_time x, uint32_t times)
 {
     while (times-- > 0 && x < t->cfg->rto_max)
@@ -155,13 +169,16 @@ static rs_time doubled(const struct tcb *t, rs_time x, uint32_t times)
     return x < t->cfg->rto_max ? x : t->cfg->rto_max;
 }
 
-/* RFC 6298 section 5.4 to 5.6 (MUST-18, MUST-19); a SYN is treated as text is (MUST-22). */
+/* RFC 6298 section 5.4 to 5.6 (MUST-18, MUST-19); a SYN is treated as text is (MUST-22).  The order
+ * counts: the RTO doubles before the timer is armed with it, and "retransmits" before
+ * recovery_on_rto, which cuts ssthresh on the first only. */
 static void retransmit_timeout(struct rs_host *h, struct tcb *t)
 {
     t->retransmits++;
     if (t->retransmits >= (BUG(R1_AT_ONCE) ? 1 : t->cfg->r1) && !BUG(R1_SILENT))
         t->soft_error = RS_ETIMEOUT; /* SHLD-9, MUST-47: advice between R1 and R2 */
     t->rto = BUG(RTO_NO_BACKOFF) ? t->rto : (uint32_t)doubled(t, t->rto, 1);
+    /* Karn: whatever is acknowledged next may be either transmission. */
     t->rtt_timing = false;
     if (t->snd_una == t->iss) {
         t->syn_due = true;
@@ -176,7 +193,8 @@ static void retransmit_timeout(struct rs_host *h, struct tcb *t)
 }
 
 /* RFC 9293 section 3.8.6.1, ever more slowly (SHLD-30); with a window open but too small to use,
- * the override timeout of section 3.8.6.2.1. */
+ * the override timeout of section 3.8.6.2.1.  Probes go on for ever while the peer answers them
+ * (MUST-37); what ends them is the user timer. */
 static void persist_timeout(struct rs_host *h, struct tcb *t)
 {
     if (t->snd_wnd == 0)
@@ -188,7 +206,9 @@ static void persist_timeout(struct rs_host *h, struct tcb *t)
     tcb_ready(h, t);
 }
 
-/* Section 3.10.8, USER TIMEOUT. */
+/* Section 3.10.8, USER TIMEOUT.  All queues are flushed, the user hears "connection aborted due to
+ * user timeout" as RS_ETIMEOUT, and nothing is sent: the peer has not answered for that long
+ * (U-41). */
 static void user_timeout(struct rs_host *h, struct tcb *t)
 {
     tcb_flush(h, t);
@@ -201,6 +221,7 @@ static void keepalive_timeout(struct rs_host *h, struct tcb *t)
 {
     const rs_time due = t->last_heard + t->cfg->keepalive_idle;
 
+    /* Retransmissions and window probes tell of a dead peer already, and have their own end. */
     if (t->snd_una != t->snd_nxt || has_unsent(t)) {
         tcb_arm(h, t, RS_TIMER_KEEPALIVE, h->now + t->cfg->keepalive_idle);
     } else if (due > h->now && !BUG(KEEPALIVE_BUSY)) {
@@ -215,18 +236,21 @@ static void keepalive_timeout(struct rs_host *h, struct tcb *t)
     }
 }
 
+/* No ACK is withheld for longer (MUST-40). */
 static void delayed_ack_timeout(struct rs_host *h, struct tcb *t)
 {
     t->ack_now = true;
     tcb_ready(h, t);
 }
 
-/* TIME-WAIT and an orphan's FIN-WAIT-2 end in silence: nobody is left to tell. */
+/* TIME-WAIT and an orphan's FIN-WAIT-2 end in silence: nobody is left to tell.  The former deletes
+ * the TCB (U-43). */
 static void last_timeout(struct rs_host *h, struct tcb *t)
 {
     tcb_closed(h, t, 0);
 }
 
+/* Off before its handler runs, which may start it again. */
 static void fire(struct rs_host *h, struct tcb *t, enum rs_timer timer)
 {
     static void (*const handler[RS_N_TIMERS])(struct rs_host *, struct tcb *) = {
@@ -265,6 +289,8 @@ static void stand_at_earliest(struct rs_host *h, struct tcb *t)
         wheel_arm(&h->wheel, host_wheel_node, h, t->index, when);
 }
 
+/* Timers due at the same time fire in the order of enum rs_timer, so that a host is the same in
+ * each replay. */
 void timers_fire(struct rs_host *h)
 {
     uint32_t i;
