@@ -2,7 +2,7 @@
  * mld.c. */
 #include "refstack/host.h"
 
-enum { UNREACHABLE_PORT = 4, PARAM_NEXT = 1 };
+enum { UNREACHABLE_PORT = 4 };
 
 /* An echo to a group is answered from an address of ours (RFC 4443 section 4.2). */
 static void echo_reply(struct rs_host *h, const struct datagram *ip, const struct icmp_msg *echo)
@@ -29,9 +29,9 @@ static void echo_reply(struct rs_host *h, const struct datagram *ip, const struc
 
 static void take_error(struct rs_host *h, const struct icmp_msg *m)
 {
+    /* RFC 9293 section 3.9.2.2 counts Parameter Problem of every code among the soft errors. */
     const struct icmp_error e = {
-        .hard = (m->type == ICMP6_UNREACHABLE && m->code == UNREACHABLE_PORT) ||
-                (m->type == ICMP6_PARAMETER_PROBLEM && m->code == PARAM_NEXT),
+        .hard = m->type == ICMP6_UNREACHABLE && m->code == UNREACHABLE_PORT,
         .too_big = m->type == ICMP6_TOO_BIG,
         .mtu = m->rest,
         .quoted = m->body,
