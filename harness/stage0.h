@@ -157,6 +157,24 @@ const char *st0_rule_name(unsigned rule);
 /* Whether the rule is for segments in that state at all. */
 bool st0_rule_for(unsigned rule, enum rs_state);
 
+/* Events that are no segments of the connection have rules of their own, numbered behind those. */
+enum st0_other {
+    ST0_ICMP_STRAY,
+    ST0_ICMP_MOOT,
+    ST0_ICMP_SOFT,
+    ST0_ICMP_HARD,
+    ST0_ICMP_TOO_BIG,
+    ST0_TIME_RESENT,
+    ST0_TIME_R2,
+    ST0_TIME_PROBED,
+    ST0_TIME_USER,
+    ST0_TIME_KEEPALIVE,
+    ST0_TIME_2MSL,
+    ST0_TIME_REST,
+    ST0_N_OTHERS
+};
+unsigned st0_other_rule(enum st0_other);
+
 /* ---- The bench: refstack, and the one who talks to it ------------------------------------ */
 
 enum { ST0_MAX_FRAMES = 8, ST0_TEXT_MAX = 2048 };
@@ -210,6 +228,10 @@ struct st0_tally {
 void st0_run_segments(struct st0_bench *, enum st0_start, unsigned stride, struct st0_tally *);
 /* One start's cells: user calls, and time passing until the next timer. */
 void st0_run_calls(struct st0_bench *, enum st0_start, struct st0_tally *);
+/* One start's cells: ICMP errors of every kind, about every number (stage0_icmp.c). */
+void st0_run_icmp(struct st0_bench *, enum st0_start, struct st0_tally *);
+/* One start's cells: a peer that says nothing any more, until no timer runs (stage0_time.c). */
+void st0_run_time(struct st0_bench *, enum st0_start, struct st0_tally *);
 /* Adds one start's counts to those of all. */
 void st0_add(struct st0_tally *all, const struct st0_tally *one);
 /* Rules that no cell met in a state they are for; names them, returns how many. */

@@ -79,18 +79,42 @@ static const struct rule content[] = {
     { OPENED & ~RECEIVING, text_or_fin, after_fin, "3.10.7.4 seventh, eighth: after the FIN" },
 };
 
+/* Unacknowledged octets can be there: what ICMP may speak of, and what is sent again. */
+#define IN_FLIGHT                                                                                  \
+    (IN(SYN_SENT) | IN(SYN_RECEIVED) | IN(ESTABLISHED) | IN(FIN_WAIT_1) | IN(CLOSE_WAIT) |         \
+     IN(CLOSING) | IN(LAST_ACK))
+#define AT_REST (IN(ESTABLISHED) | IN(FIN_WAIT_2) | IN(CLOSE_WAIT))
+
+/* What is no segment of the connection, judged in stage0_icmp.c and stage0_time.c: in the order of
+ * enum st0_other. */
+static const struct rule others[ST0_N_OTHERS] = {
+    [ST0_ICMP_STRAY] = { ANY, NULL, NULL, "MUST-54, RFC 5927 4.1: ICMP about nothing in flight" },
+    [ST0_ICMP_MOOT] = { ANY, NULL, NULL, "MUST-55: Source Quench and what is no error" },
+    [ST0_ICMP_SOFT] = { IN_FLIGHT, NULL, NULL, "MUST-56, SHLD-25: soft ICMP error" },
+    [ST0_ICMP_HARD] = { IN_FLIGHT, NULL, NULL, "SHLD-26, RFC 5927 5.2: hard ICMP error" },
+    [ST0_ICMP_TOO_BIG] = { IN_FLIGHT, NULL, NULL, "RFC 1191 6.3, RFC 8201 4: too big" },
+    [ST0_TIME_RESENT] = { IN_FLIGHT, NULL, NULL, "3.10.8, RFC 6298 5: sent again, ever later" },
+    [ST0_TIME_R2] = { IN_FLIGHT, NULL, NULL, "3.8.3 (c), MUST-23: ended by R2" },
+    [ST0_TIME_PROBED] = { IN(ESTABLISHED), NULL, NULL, "3.8.6.1: probes of a closed window" },
+    [ST0_TIME_USER] = { IN_FLIGHT, NULL, NULL, "3.10.8: ended by the user timeout" },
+    [ST0_TIME_KEEPALIVE] = { AT_REST, NULL, NULL, "3.8.4: keep-alives, then the end" },
+    [ST0_TIME_2MSL] = { IN(TIME_WAIT), NULL, NULL, "3.10.8: TIME-WAIT ends in silence" },
+    [ST0_TIME_REST] = { AT_REST | IN(CLOSED) | IN(LISTEN), NULL, NULL, "3.8.4: silence" },
+};
+
 struct table {
     const struct rule *rule;
     unsigned n;
 };
 
 #define TABLE(array) { array, sizeof array / sizeof array[0] }
-enum { ANY_TABLE, OPENING_TABLE, SYNCED_TABLE, CONTENT_TABLE, N_TABLES };
+enum { ANY_TABLE, OPENING_TABLE, SYNCED_TABLE, CONTENT_TABLE, OTHER_TABLE, N_TABLES };
 static const struct table tables[N_TABLES] = {
     [ANY_TABLE] = TABLE(any),
     [OPENING_TABLE] = TABLE(opening),
     [SYNCED_TABLE] = TABLE(synced),
     [CONTENT_TABLE] = TABLE(content),
+    [OTHER_TABLE] = TABLE(others),
 };
 
 static const struct rule *rule_at(unsigned i)
@@ -109,6 +133,11 @@ unsigned st0_rule_count(void)
     for (unsigned k = 0; k < N_TABLES; k++)
         n += tables[k].n;
     return n;
+}
+
+unsigned st0_other_rule(enum st0_other other)
+{
+    return st0_rule_count() - ST0_N_OTHERS + (unsigned)other;
 }
 
 const char *st0_rule_name(unsigned rule)
