@@ -13,6 +13,7 @@ static uint32_t max_u32(uint32_t a, uint32_t b)
     return a > b ? a : b;
 }
 
+/* Asked at each event, so that rs_set changes it at any time. */
 static const struct cc_algorithm *algorithm(const struct tcb *t)
 {
     return t->cfg->congestion == RS_CC_CUBIC ? &cc_cubic : &cc_newreno;
@@ -35,7 +36,9 @@ void cc_init(struct tcb *t)
 }
 
 /* Congestion avoidance by octets acknowledged (RFC 3465), so that dividing an ACK into many gains
- * the receiver nothing. */
+ * the receiver nothing.  A whole segment at a time, one for each cwnd of octets: SMSS*SMSS/cwnd for
+ * each ACK (equation 3) is the same in the mean.  RFC 2525 section 2.6 tells of stacks that added a
+ * constant to it. */
 static void newreno_grow(struct rs_host *h, struct tcb *t, uint32_t acked)
 {
     (void)h;
@@ -46,7 +49,8 @@ static void newreno_grow(struct rs_host *h, struct tcb *t, uint32_t acked)
     }
 }
 
-/* Equation 4: half of what is in flight, at least two segments. */
+/* Equation 4: half of what is in flight, at least two segments.  Of what is in flight, not of cwnd,
+ * which an application that sends little leaves much larger (RFC 5681 section 3.1). */
 static uint32_t newreno_ssthresh(struct tcb *t, uint32_t flight)
 {
     return max_u32(flight / 2, 2u * t->smss);
@@ -65,6 +69,7 @@ static void not_in_use(struct rs_host *h, struct tcb *t)
  * here by the plain rule of RFC 9438 section 5.8). */
 void cc_on_ack(struct rs_host *h, struct tcb *t, uint32_t acked, uint32_t flight_before)
 {
+    /* No window is larger, scaled by 14 (RFC 7323 section 2.3). */
     static const uint32_t limit = 1u << 30;
 
     if (BUG(CWND_PER_ACK)) {
@@ -75,6 +80,8 @@ void cc_on_ack(struct rs_host *h, struct tcb *t, uint32_t acked, uint32_t flight
         not_in_use(h, t);
         return;
     }
+    /* Slow start: at most a segment for each ACK (equation 2), so that an ACK for many octets,
+     * after a hole is filled say, lets out no burst. */
     if (t->cwnd < t->ssthresh)
         t->cwnd += min_u32(acked, t->smss);
     else
@@ -93,7 +100,9 @@ void cc_on_congestion(struct rs_host *h, struct tcb *t)
     t->bytes_acked = 0;
 }
 
-/* RFC 5681 section 3.1: ssthresh once for each loss, then one segment and slow start. */
+/* RFC 5681 section 3.1: ssthresh once for each loss, then one segment and slow start.  The same
+ * segment lost again and again says nothing new of the path's load (RFC 5681 section 3.1).  No slow
+ * start after a timeout is RFC 2525 section 2.2. */
 void cc_on_rto(struct rs_host *h, struct tcb *t)
 {
     if (t->retransmits == 1)
@@ -103,8 +112,9 @@ void cc_on_rto(struct rs_host *h, struct tcb *t)
     t->cwnd = t->smss;
 }
 
-/* RFC 5681 section 4.1: after an idle time longer than the RTO the window is no longer known
- * good. */
+/* RFC 5681 section 4.1: after an idle time longer than the RTO the window is no longer known good.
+ * Asked before new text goes, and only with nothing in flight: then no ACK will clock what a large
+ * window lets out at once. */
 void cc_on_idle(struct rs_host *h, struct tcb *t)
 {
     if (t->snd_una != t->snd_nxt)

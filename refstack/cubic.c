@@ -5,10 +5,12 @@
 /* beta_cubic = 0.7 and C = 0.4 (section 4.6 and 5.1), as fractions. */
 enum { BETA_NUM = 7, BETA_DEN = 10 };
 
-/* Beyond this the cube of time would leave 64 bits; the window has long been limited otherwise. */
+/* Beyond this the cube of time would leave 64 bits; the window has long been limited otherwise. 100
+ * seconds after a loss any path's window has been reached. */
 enum { MAX_MS = 100000 };
 
-/* The largest x with x^3 <= v. */
+/* The largest x with x^3 <= v.  Bit by bit from the top: 21 steps, exact, the same on each machine,
+ * where floating point need not be. */
 static uint32_t cube_root(uint64_t v)
 {
     uint64_t x = 0;
@@ -21,13 +23,15 @@ static uint32_t cube_root(uint64_t v)
     return (uint32_t)x;
 }
 
+/* 0 is kept for "no stage". */
 static uint32_t clock_ms(const struct rs_host *h)
 {
     const uint32_t ms = (uint32_t)(h->now / RS_MSEC);
     return ms ? ms : 1;
 }
 
-/* A stage of congestion avoidance begins: K = cbrt((W_max - cwnd_epoch) / C), section 4.2. */
+/* A stage of congestion avoidance begins: K = cbrt((W_max - cwnd_epoch) / C), section 4.2.  At or
+ * above W_max the plateau is where cwnd is now and the curve has only its convex part (K = 0). */
 static void begin_epoch(struct rs_host *h, struct tcb *t)
 {
     struct cubic *c = &t->cubic;
@@ -45,7 +49,10 @@ static void begin_epoch(struct rs_host *h, struct tcb *t)
     c->k_ms = cube_root(octets * UINT64_C(2500000000) / t->smss);
 }
 
-/* W_cubic(t) = C (t - K)^3 + W_max, t one round trip ahead, within [cwnd, 1.5 cwnd]. */
+/* W_cubic(t) = C (t - K)^3 + W_max, t one round trip ahead, within [cwnd, 1.5 cwnd].  Below the
+ * plateau the curve is concave, beyond it convex: slow where the last loss was, fast far from it.
+ * The upper bound keeps a round trip's growth to a half.  The lower one is what keeps an ACK from
+ * ever shrinking cwnd. */
 static uint32_t target(const struct tcb *t, uint32_t elapsed_ms)
 {
     const struct cubic *c = &t->cubic;
@@ -78,21 +85,25 @@ static void grow_estimate(struct tcb *t, uint32_t acked)
     t->bytes_acked = (uint32_t)(waiting - step * cost / gain);
 }
 
+/* (target - cwnd)/cwnd segments for each segment acknowledged, here by octets, so that the way an
+ * ACK is divided plays no part. */
 static void cubic_grow(struct rs_host *h, struct tcb *t, uint32_t acked)
 {
     struct cubic *c = &t->cubic;
 
+    /* The stage begins with its first ACK and not with the loss: recovery's time is none of it. */
     if (c->epoch_ms == 0)
         begin_epoch(h, t);
     c->used_ms = clock_ms(h);
     grow_estimate(t, acked);
     const uint32_t aim = target(t, clock_ms(h) - c->epoch_ms);
     const uint32_t grown = t->cwnd + (uint32_t)((uint64_t)(aim - t->cwnd) * acked / t->cwnd);
-    /* An ACK never makes cwnd smaller. */
+    /* An ACK never makes cwnd smaller. gVisor (5f8c66e26) lowered it where the curve lay below. */
     t->cwnd = c->w_est > grown ? c->w_est : grown;
 }
 
-/* Section 4.6 and, for w_max, 4.7: fast convergence. */
+/* Section 4.6 and, for w_max, 4.7: fast convergence.  A flow whose window is smaller than at its
+ * last loss gives way: it remembers less than it had, and new flows find room. */
 static uint32_t cubic_ssthresh(struct tcb *t, uint32_t flight)
 {
     struct cubic *c = &t->cubic;

@@ -12,6 +12,8 @@ uint16_t ecn_syn_flags(const struct tcb *t)
     return t->ecn_on ? TCP_ECE : 0;
 }
 
+/* A SYN,ACK with both bits set comes from an end that reflects what it does not know (section
+ * 6.1.1): no ECN. */
 void ecn_agree(struct tcb *t, const struct tcp_seg *syn)
 {
     const uint16_t both = TCP_ECE | TCP_CWR;
@@ -20,7 +22,9 @@ void ecn_agree(struct tcb *t, const struct tcp_seg *syn)
     t->ecn_on = t->cfg->ecn && (syn->flags & both) == expected;
 }
 
-/* Sections 6.1.4 to 6.1.6: only text sent for the first time, into an open window, is ECT. */
+/* Sections 6.1.4 to 6.1.6: only text sent for the first time, into an open window, is ECT.  The
+ * loss of an ACK goes unnoticed, and with it would a mark; a retransmission may be a forged segment
+ * that the receiver drops by its number, mark and all. */
 uint8_t ecn_mark(const struct tcb *t, bool new_text)
 {
     return t->ecn_on && new_text && t->snd_wnd > 0 ? ECT_0 : NOT_ECT;
@@ -33,12 +37,14 @@ void ecn_on_segment(struct tcb *t, const struct tcp_seg *seg, const struct datag
         return;
     if ((seg->flags & TCP_CWR) && !BUG(ECN_ECHO_STUCK))
         t->ecn_echo = false;
+    /* After CWR: a segment that carries both reports new congestion. */
     if ((d->tos & ECN_MASK) == CE)
         t->ecn_echo = true;
 }
 
 /* Section 6.1.2: as for a lost segment, at most once for each window of data: until something
- * beyond it is acknowledged the peer cannot have seen our CWR. */
+ * beyond it is acknowledged the peer cannot have seen our CWR.  In recovery cwnd has been cut for
+ * this window already. */
 void ecn_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg)
 {
     if (!t->ecn_on || !(seg->flags & TCP_ECE) || t->in_recovery || !seq_gt(t->snd_una, t->ecn_edge))

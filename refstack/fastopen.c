@@ -6,8 +6,11 @@
 #include "refstack/siphash.h"
 
 enum { COOKIE_OCTETS = 8, USE_COOKIE = 3 };
+/* Section 4.1.3: a path that drops SYNs with data is left alone for an hour, then tried again. */
 static const rs_time negative_lifetime = 3600 * RS_SEC;
 
+/* Section 4.1.2: a keyed function of the client's address.  Nobody who does not receive there can
+ * know it, and nothing is kept for it. */
 static void cookie_for(const struct rs_host *h, const struct rs_addr *client, uint8_t to[8])
 {
     uint64_t w[3] = { USE_COOKIE };
@@ -18,7 +21,8 @@ static void cookie_for(const struct rs_host *h, const struct rs_addr *client, ui
 }
 
 /* Section 4.2.2: a valid cookie lets the SYN's text in before the handshake ends; anything else
- * gets a cookie for the next time. */
+ * gets a cookie for the next time.  Off until an application asks for it, since a SYN's text may be
+ * delivered twice (section 2.1). */
 bool fastopen_accept(struct rs_host *h, struct tcb *l, struct tcb *t, const struct tcp_opts *o)
 {
     uint8_t cookie[COOKIE_OCTETS];
@@ -40,7 +44,8 @@ bool fastopen_accept(struct rs_host *h, struct tcb *l, struct tcb *t, const stru
     return true;
 }
 
-/* The connection leaves SYN-RECEIVED, whichever way. */
+/* The connection leaves SYN-RECEIVED, whichever way.  Once for each that was counted: a limit that
+ * leaks turns fast open off for good. */
 void fastopen_settled(struct rs_host *h, struct tcb *t)
 {
     struct tcb *l = tcb_at(h, t->fast_listener);
@@ -58,6 +63,7 @@ static struct fastopen_entry *remembered(struct rs_host *h, const struct rs_addr
     return NULL;
 }
 
+/* Few entries, the oldest overwritten: a lost cookie costs one round trip. */
 static struct fastopen_entry *remember(struct rs_host *h, const struct rs_addr *server)
 {
     struct fastopen_entry *e = remembered(h, server);
@@ -69,12 +75,15 @@ static struct fastopen_entry *remember(struct rs_host *h, const struct rs_addr *
     return e;
 }
 
-/* The client's SYN,ACK has come: a cookie in it is for the next connection, and a SYN that had
- * to be sent again without text says that the path does not like it (section 4.1.3). */
+/* The client's SYN,ACK has come: a cookie in it is for the next connection, and a SYN that had to
+ * be sent again without text says that the path does not like it (section 4.1.3).  The server's MSS
+ * is remembered with it: the next SYN's text must fit what no SYN,ACK has said yet (section
+ * 4.1.3). */
 void fastopen_learn(struct rs_host *h, const struct tcb *t, const struct tcp_opts *o)
 {
     if (!t->cookie_due)
         return;
+    /* Section 4.1.1: 4 to 16 octets; any other length is no cookie. */
     if (o->has_cookie && o->cookie_len >= 4 && o->cookie_len <= 16) {
         struct fastopen_entry *e = remember(h, &t->remote.addr);
         e->len = o->cookie_len;
@@ -85,7 +94,8 @@ void fastopen_learn(struct rs_host *h, const struct tcb *t, const struct tcp_opt
         remember(h, &t->remote.addr)->not_before = h->now + negative_lifetime;
 }
 
-/* Octets of text that the first SYN may carry; 0 without a cookie for the server. */
+/* Octets of text that the first SYN may carry; 0 without a cookie for the server.  The options are
+ * taken off in full, since the SYN's are the most there are. */
 uint32_t fastopen_room(struct rs_host *h, const struct tcb *t)
 {
     const struct fastopen_entry *e = remembered(h, &t->remote.addr);
@@ -120,6 +130,8 @@ void fastopen_option(struct rs_host *h, const struct tcb *t, struct tcp_option *
     opt->len = (uint8_t)(2 + opt->u.cookie.len);
 }
 
+/* Without a cookie for this server it is a plain OPEN that asks for one, and the data go after the
+ * handshake. */
 int rs_open_fast(struct rs_host *h, const struct rs_endpoint *local,
                  const struct rs_endpoint *remote, const void *data, size_t len, rs_time now)
 {

@@ -1,3 +1,5 @@
+/* The list of what is in flight (flight.h): in order of numbers, without gaps, from SND.UNA to
+ * SND.NXT. */
 #include "refstack/flight.h"
 
 #include <string.h>
@@ -41,6 +43,7 @@ struct flight_rec *flight_at(const struct pool *p, const struct flight *f, unsig
     return &list_of(p, f)->rec[i];
 }
 
+/* Nothing is in flight: the page is another connection's. */
 void flight_free(struct pool *p, struct flight *f)
 {
     if (f->page != PAGE_NONE)
@@ -49,7 +52,8 @@ void flight_free(struct pool *p, struct flight *f)
 }
 
 /* When a stretch was sent matters only while its fate is open: RACK compares times of what is
- * neither SACKed nor lost. */
+ * neither SACKed nor lost.  So that a transfer without loss holds a record for each burst and no
+ * more. */
 static bool alike(const struct flight_rec *a, const struct flight_rec *b)
 {
     return a->flags == b->flags && (a->sent == b->sent || (a->flags & FLIGHT_LOST) ||
@@ -72,7 +76,8 @@ static void compact(const struct pool *p, struct list *l)
         l->n = kept + 1;
 }
 
-/* Makes a record end at `at`; false when that needs a slot and there is none. */
+/* Makes a record end at `at`; false when that needs a slot and there is none.  The reserve is for
+ * callers that may not take the last slots. */
 static bool split(const struct pool *p, struct list *l, uint32_t una, uint32_t at, uint32_t reserve)
 {
     uint32_t start = una;
@@ -92,6 +97,7 @@ static bool split(const struct pool *p, struct list *l, uint32_t una, uint32_t a
     return true;
 }
 
+/* False leaves nothing changed; plan.c asks before it sends. */
 bool flight_add(struct pool *p, struct flight *f, uint32_t end, rs_time now)
 {
     struct list *l;
@@ -138,6 +144,8 @@ static void deliver(struct delivered *d, const struct flight_rec *r, uint32_t oc
     d->resent = (r->flags & FLIGHT_RESENT) != 0;
 }
 
+/* Records that end at or before the ACK are done with.  Linux once kept a pointer to one such
+ * (CVE-2016-6828); here places are found by number each time. */
 void flight_ack(struct pool *p, struct flight *f, uint32_t una, uint32_t ack, uint32_t fack,
                 struct delivered *d)
 {
@@ -166,7 +174,9 @@ void flight_ack(struct pool *p, struct flight *f, uint32_t una, uint32_t ack, ui
 
 /* Of a block that would need a slot of those reserved nothing is noted: what it covers is held not
  * to have arrived, which costs a retransmission but never an octet.  The peer chooses the blocks,
- * the host chooses what is lost: so the peer's share of the slots is the smaller one. */
+ * the host chooses what is lost: so the peer's share of the slots is the smaller one.  The cost of
+ * a block is bounded by the page: OpenBSD's list of holes grew as the peer wished (CVE-2019-8460),
+ * and Linux merged segments into a counter that ran over (CVE-2019-11477). */
 void flight_sack(struct pool *p, struct flight *f, uint32_t una, uint32_t left, uint32_t right,
                  uint32_t fack, struct delivered *d)
 {
@@ -178,6 +188,7 @@ void flight_sack(struct pool *p, struct flight *f, uint32_t una, uint32_t left, 
     pool_steps(p, l->n);
     for (uint32_t i = 0; i < l->n; i++) {
         struct flight_rec *r = &l->rec[i];
+        /* Both edges are ends of records now, so that each lies inside or outside. */
         if (seq_ge(start, left) && seq_le(r->end, right)) {
             deliver(d, r, r->end - start, fack);
             r->flags = (r->flags & FLIGHT_RESENT) | FLIGHT_SACKED;
@@ -219,6 +230,8 @@ void flight_lose_all(struct pool *p, struct flight *f)
     compact(p, l);
 }
 
+/* Lowest number first, as NextSeg's rule 1 has it (RFC 6675 section 4): the cumulative ACK moves by
+ * it alone. */
 bool flight_first_lost(const struct pool *p, const struct flight *f, uint32_t una, uint32_t *left,
                        uint32_t *right)
 {
@@ -237,6 +250,8 @@ bool flight_first_lost(const struct pool *p, const struct flight *f, uint32_t un
     return false;
 }
 
+/* It has left the ranks of the lost and is in flight again, at this time: gVisor (ff04d019e) kept
+ * the old time and sent the same segment twice. */
 void flight_resent(struct pool *p, struct flight *f, uint32_t una, uint32_t left, uint32_t right,
                    rs_time now)
 {
@@ -278,6 +293,7 @@ static uint32_t octets_with(const struct pool *p, const struct flight *f, uint32
     return sum;
 }
 
+/* An octet judged lost and sent again counts once, as SetPipe has it (RFC 6675 section 4). */
 uint32_t flight_pipe(const struct pool *p, const struct flight *f, uint32_t una)
 {
     return octets_with(p, f, una, FLIGHT_SACKED | FLIGHT_LOST, 0);

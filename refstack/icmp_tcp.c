@@ -9,6 +9,8 @@ struct quote {
     uint32_t total; /* octets of the datagram as it was sent */
 };
 
+/* The 8 octets after the header that RFC 792 promises hold the ports and the sequence number; more
+ * is not asked for. */
 static bool read_ip4(struct rcur *c, struct quote *q)
 {
     const size_t ihl = (rcur_u8(c) & 15u) * 4u;
@@ -25,7 +27,8 @@ static bool read_ip4(struct rcur *c, struct quote *q)
     return proto == IP_PROTO_TCP;
 }
 
-/* This host puts no extension header before TCP. */
+/* This host puts no extension header before TCP.  The length says how large the datagram was, which
+ * an error that is to be believed must fit. */
 static bool read_ip6(struct rcur *c, struct quote *q)
 {
     rcur_u32(c);
@@ -38,6 +41,8 @@ static bool read_ip6(struct rcur *c, struct quote *q)
     return proto == IP_PROTO_TCP;
 }
 
+/* Each read is checked once at the end (cursor.h): what was cut off in the quote reads as zero and
+ * is refused. */
 static enum rs_reason read_quote(const struct icmp_error *e, struct quote *q)
 {
     const size_t whole = IP6_HEADER + TCP_HEADER;
@@ -55,7 +60,8 @@ static enum rs_reason read_quote(const struct icmp_error *e, struct quote *q)
     return tcp && (version == 4 || version == 6) ? RS_REASON_ACCEPTED : RS_REASON_ICMP_IGNORED;
 }
 
-/* RFC 1191 section 7: where the router does not say, the next of the sizes that links have. */
+/* RFC 1191 section 7: where the router does not say, the next of the sizes that links have. 68
+ * octets is what every IPv4 link must take (RFC 791). */
 static uint32_t next_plateau(uint32_t total)
 {
     static const uint16_t plateau[] = { 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296 };
@@ -84,6 +90,7 @@ void icmp_error_for_tcp(struct rs_host *h, const struct icmp_error *e)
         judged(h, t, NULL, RS_REASON_ICMP_NO_CONNECTION);
         return;
     }
+    /* A size no smaller than what was sent is no reason for the error, and a lie. */
     if (e->too_big) {
         const uint32_t mtu = e->mtu ? e->mtu : next_plateau(q.total);
         judged(h, t, NULL, mtu < q.total ? RS_REASON_ACCEPTED : RS_REASON_ICMP_IGNORED);

@@ -8,7 +8,9 @@
 enum { USE_ISS, USE_TIMESTAMP, USE_PORT };
 enum { PORT_FIRST = 1024, PORT_COUNT = 65536 - PORT_FIRST };
 
-/* F(localip, localport, remoteip, remoteport, secretkey), one function for each use. */
+/* F(localip, localport, remoteip, remoteport, secretkey), one function for each use. use keeps the
+ * three uses apart: who learns of an ISN learns nothing of a port. extra is what else the number
+ * depends on. */
 static uint64_t keyed(const struct rs_host *h, const struct rs_endpoint *local,
                       const struct rs_endpoint *remote, uint64_t use, uint64_t extra)
 {
@@ -22,7 +24,10 @@ static uint64_t keyed(const struct rs_host *h, const struct rs_endpoint *local,
     return siphash(h->key, w, 2 * sizeof w[0] + 2 * n);
 }
 
-/* ISN = M + F(...), M a clock of 4-microsecond ticks (MUST-8, SHLD-1, MUST-9). */
+/* ISN = M + F(...), M a clock of 4-microsecond ticks (MUST-8, SHLD-1, MUST-9).  For the same two
+ * sockets numbers rise with the clock, so that an old segment finds its number behind; for any
+ * others they are unrelated (RFC 6528 section 3).  Real stacks got both wrong: too few random bits,
+ * or a counter that anyone can read off a connection of his own (NUMBER:JACK). */
 uint32_t iss_choose(struct rs_host *h, const struct rs_endpoint *local,
                     const struct rs_endpoint *remote)
 {
@@ -32,12 +37,16 @@ uint32_t iss_choose(struct rs_host *h, const struct rs_endpoint *local,
     return (uint32_t)(h->now / tick + keyed(h, local, remote, USE_ISS, 0));
 }
 
+/* No clock in it, so that TSvals rise over all incarnations of a connection, which is what lets RFC
+ * 6191 tell a new SYN from an old one. */
 uint32_t ts_offset_choose(struct rs_host *h, const struct rs_endpoint *local,
                           const struct rs_endpoint *remote)
 {
     return (uint32_t)keyed(h, local, remote, USE_TIMESTAMP, 0);
 }
 
+/* By another connection to the same remote socket, or by a listener, which would be cut off from
+ * it. */
 static bool port_taken(struct rs_host *h, struct rs_endpoint local,
                        const struct rs_endpoint *remote, uint16_t port)
 {

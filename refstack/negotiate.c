@@ -4,10 +4,14 @@
 
 enum { MAX_WSCALE = 14, TS_OCTETS = 12, DEFAULT_SMSS_IP4 = 536, DEFAULT_SMSS_IP6 = 1220 };
 
-/* Room for every option and some text besides, however little the peer claims to take. */
+/* Room for every option and some text besides, however little the peer claims to take.  RFC 9293
+ * has no lower bound.  Without one an MSS of 0 divides by zero or sends empty segments for ever
+ * (picoTCP, CVE-2023-35847), and a tiny one makes a server send more headers than text
+ * (CVE-2019-11479). */
 enum { SMSS_FLOOR = TCP_OPT_MAX + 8 };
 
-/* MUST-15: what is assumed of a peer that sends no MSS option. */
+/* MUST-15: what is assumed of a peer that sends no MSS option.  RFC 1122's 576 and RFC 8200's 1280
+ * octets, which every host must be able to receive, less headers. */
 uint16_t default_smss(const struct rs_addr *remote)
 {
     return remote->version == 6 ? DEFAULT_SMSS_IP6 : DEFAULT_SMSS_IP4;
@@ -15,13 +19,17 @@ uint16_t default_smss(const struct rs_addr *remote)
 
 /* MUST-67: what this host can receive, from the link's MTU less fixed headers (RFC 6691).  A
  * connection keeps to the link of its local address, whose MTU is the smallest that counts
- * (SHLD-6). */
+ * (SHLD-6).  The shift is the least that lets the window field tell of the whole buffer, as the
+ * buffer is now, since it can never change again (RFC 7323 section 2.2).
+ *
+ * What is on after this is what the SYN offers; options_agree takes back what the peer does not. */
 void options_offer(struct rs_host *h, struct tcb *t)
 {
     const size_t headers = BUG(MSS_IS_MTU) ? 0 : ip_header_len(&t->remote.addr) + TCP_HEADER;
     const uint16_t from_mtu = (uint16_t)(ip_mtu(h, &t->local.addr) - headers);
 
     t->rmss = t->cfg->mss && t->cfg->mss < from_mtu ? t->cfg->mss : from_mtu;
+    /* Until the peer's SYN says more: text may go with a fast-open SYN. */
     const uint16_t unsaid = default_smss(&t->remote.addr);
     t->smss = t->rmss < unsaid ? t->rmss : unsaid;
     t->wscale_on = t->cfg->window_scale;
@@ -32,14 +40,19 @@ void options_offer(struct rs_host *h, struct tcb *t)
         t->rcv_wscale = MAX_WSCALE;
     while (t->wscale_on && t->rcv_wscale < MAX_WSCALE && t->cfg->rcv_buf >> t->rcv_wscale > 65535)
         t->rcv_wscale++;
+    /* RFC 7323 section 5.4: each connection counts from a number of its own, or the clock would
+     * tell how long the host has been up. */
     t->ts_offset = ts_offset_choose(h, &t->local, &t->remote);
 }
 
 /* From the peer's SYN: each option is on only when both ends sent it (RFC 7323 section 2.2, 3.2;
- * RFC 2018 section 2).  MUST-16. */
+ * RFC 2018 section 2).  MUST-16.  Called for each SYN that is taken, a listener's and that of a
+ * simultaneous open too.  An option that comes on any other segment has no effect on these (MUST-5
+ * asks only that it be read). */
 void options_agree(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
                    const struct tcp_opts *o)
 {
+    /* A path known to be narrower than the link bounds the segments at once. */
     const uint16_t mtu = t->path_mtu ? t->path_mtu : ip_mtu(h, &t->local.addr);
     const uint16_t link = (uint16_t)(mtu - ip_header_len(&t->remote.addr) - TCP_HEADER);
     const uint16_t unsaid = BUG(MSS_OF_THE_LINK) ? link : default_smss(&t->remote.addr);
@@ -54,12 +67,16 @@ void options_agree(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
     if (t->smss > link)
         t->smss = link;
     t->wscale_on = t->wscale_on && o->has_wscale;
+    /* RFC 7323 section 2.3: a shift above 14 is taken for 14, so that a window stays below half of
+     * the sequence space. */
     t->snd_wscale = !t->wscale_on ? 0 : o->shift > MAX_WSCALE ? MAX_WSCALE : o->shift;
+    /* One end alone does not scale: the peer will read the field as it stands. */
     if (!t->wscale_on)
         t->rcv_wscale = 0;
     t->ts_on = t->ts_on && o->has_ts;
     t->sack_on = t->sack_on && o->has_sack_permitted;
     ecn_agree(t, seg);
+    /* TS.Recent begins with the SYN's TSval: the first segment after it is tested already. */
     if (t->ts_on) {
         t->ts_recent = o->ts_val;
         t->ts_recent_at = host_seconds(h);
@@ -68,6 +85,8 @@ void options_agree(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
     t->snd_wnd = t->max_snd_wnd = seg->wnd;
 }
 
+/* A tick is a millisecond, within the 1 ms to 1 s that RFC 7323 section 5.4 asks for.  Two NOPs put
+ * the numbers on a 32-bit boundary (appendix A). */
 static void put_ts(const struct rs_host *h, const struct tcb *t, struct wcur *w)
 {
     const struct tcp_option ts = {
@@ -81,6 +100,7 @@ static void put_ts(const struct rs_host *h, const struct tcb *t, struct wcur *w)
     opt_put(w, &ts);
 }
 
+/* NOPs keep what follows on a 32-bit boundary; a cookie's length need not be a multiple of four. */
 static void put_cookie(struct rs_host *h, const struct tcb *t, struct wcur *w)
 {
     struct tcp_option cookie;
@@ -98,10 +118,13 @@ static void put_cookie(struct rs_host *h, const struct tcb *t, struct wcur *w)
 static uint16_t uto_value(const struct tcb *t)
 {
     const rs_time s = (t->cfg->user_timeout ? t->cfg->user_timeout : t->cfg->r2) / RS_SEC;
+    /* 0 is reserved; an hour's worth of seconds still fits the first form. */
     return (uint16_t)(s <= 0x7fff ? (s ? s : 1) : 0x8000 | (s / 60 > 0x7fff ? 0x7fff : s / 60));
 }
 
-/* MUST-14, SHLD-5: the MSS stands in every SYN, whatever it is (MAY-3). */
+/* MUST-14, SHLD-5: the MSS stands in every SYN, whatever it is (MAY-3).  With everything on, MSS,
+ * SACK, timestamps and window scale are 24 octets of 40; the user timeout comes last and is left
+ * out where a cookie leaves no room for it. */
 static void put_syn(struct rs_host *h, const struct tcb *t, struct wcur *w)
 {
     const struct tcp_option mss = { .kind = OPT_MSS, .len = 4, .typed = true, .u.mss = t->rmss };
@@ -134,7 +157,9 @@ static void put_syn(struct rs_host *h, const struct tcb *t, struct wcur *w)
     }
 }
 
-/* The blocks to report: what came twice first (RFC 2883 section 4), then what waits. */
+/* The blocks to report: what came twice first (RFC 2883 section 4), then what waits.  RFC 2018
+ * section 3: 40 octets hold four blocks, or three beside timestamps.  One block among them is the
+ * DSACK. */
 static unsigned sack_blocks(const struct rs_host *h, const struct tcb *t,
                             struct sack_block block[4])
 {
@@ -162,7 +187,8 @@ static void put_sack(const struct rs_host *h, const struct tcb *t, struct wcur *
 }
 
 /* RFC 7323 section 3.2: timestamps on every segment but RST once agreed; MUST-65: the rest on SYN
- * only, SACK blocks while there is a hole (RFC 2018 section 4). */
+ * only, SACK blocks while there is a hole (RFC 2018 section 4).  A SYN's options are those still
+ * on: in a SYN,ACK no more than the peer offered. */
 size_t options_emit(struct rs_host *h, const struct tcb *t, uint16_t flags, uint8_t to[40])
 {
     struct wcur w = wcur_of(to, TCP_OPT_MAX);
@@ -177,7 +203,10 @@ size_t options_emit(struct rs_host *h, const struct tcb *t, uint16_t flags, uint
     return (size_t)(w.p - to);
 }
 
-/* MUST-16: the octets of options that a segment with text carries count against the MSS. */
+/* MUST-16: the octets of options that a segment with text carries count against the MSS.  The value
+ * in an MSS option allows for fixed headers only (RFC 6691), so that the sender takes off the
+ * options of each segment.  Where it does not (RFC 2525 section 2.18) each full segment with
+ * timestamps is twelve octets too large for the path. */
 uint32_t eff_snd_mss(const struct rs_host *h, const struct tcb *t)
 {
     struct sack_block block[4];

@@ -10,7 +10,8 @@
 
 enum { ROOM_MAX = UINT16_MAX - IP4_HEADER - TCP_HEADER, ROOM_MIN = 1 << 13 };
 
-/* What a bulk transfer in good order looks like from here. */
+/* What a bulk transfer in good order looks like from here.  Anything else takes the long way, which
+ * knows all cases; this one only has to be right. */
 static bool in_good_order(const struct tcb *t)
 {
     return t && t->in_use && t->state == RS_ESTABLISHED && t->recvq.blocks == PAGE_NONE &&
@@ -24,10 +25,13 @@ unsigned rs_input_room(struct rs_host *h, size_t *head, struct rs_room room[RS_P
     struct tcb *t = tcb_at(h, h->bulk);
     struct rs_piece piece[RS_PIECES];
 
+    /* An observer is to see the text, which would not be where it looks; and a small room is not
+     * worth the second call. */
     if (!h->cfg.offload || h->observer || !in_good_order(t) || rcv_wnd(t) < ROOM_MIN)
         return 0;
     const uint32_t at = recvq_readable(&t->recvq);
     const uint32_t want = rcv_wnd(t) < ROOM_MAX ? rcv_wnd(t) : ROOM_MAX;
+    /* Less than all of it would cut a frame in two: none, then. */
     uint32_t got = chain_grow(&h->pool, &t->recvq.chain, at + want);
     if (got < at + want)
         return 0;
@@ -39,7 +43,9 @@ unsigned rs_input_room(struct rs_host *h, size_t *head, struct rs_room room[RS_P
     return n;
 }
 
-/* The header's parts; false unless they fill `head` exactly, with text_len octets to follow. */
+/* The header's parts; false unless they fill `head` exactly, with text_len octets to follow.  Where
+ * the link does not vouch for the checksum the frame is not for this path: the text is not at hand
+ * to be summed.  Options of IPv4, extension headers and fragments take the long way. */
 static bool parse_head(const struct rs_host *h, const uint8_t *head, size_t head_len,
                        size_t text_len, struct datagram *d, struct tcp_seg *seg)
 {

@@ -7,7 +7,8 @@
 
 enum { DUP_THRESH = 3, REO_WND_PERSIST = 16 };
 
-/* Without SACK an ACK that does not advance says nothing but that the first segment is missing. */
+/* Without SACK an ACK that does not advance says nothing but that the first segment is missing.
+ * One segment: more would repeat what has probably arrived. */
 static void lose_first(struct rs_host *h, struct tcb *t)
 {
     const uint32_t end = seq_min(t->snd_una + t->smss, t->snd_nxt);
@@ -22,6 +23,7 @@ static void lose_first(struct rs_host *h, struct tcb *t)
 static void enter_recovery(struct rs_host *h, struct tcb *t)
 {
     cc_on_congestion(h, t);
+    /* HighData of RFC 6675, "recover" of RFC 6582. */
     t->recover = t->snd_nxt;
     t->in_recovery = true;
     t->cwnd = t->ssthresh;
@@ -31,6 +33,8 @@ static void enter_recovery(struct rs_host *h, struct tcb *t)
 static void leave_recovery(struct rs_host *h, struct tcb *t)
 {
     const uint32_t pipe = flight_pipe(&h->pool, &t->flight, t->snd_una);
+    /* max(FlightSize, SMSS) + SMSS; with SACK the pipe has held cwnd to ssthresh all along.  To
+     * leave the window inflated is RFC 2525 section 2.8. */
     const uint32_t some = (pipe > t->smss ? pipe : t->smss) + t->smss;
 
     t->in_recovery = false;
@@ -43,7 +47,8 @@ static void leave_recovery(struct rs_host *h, struct tcb *t)
 /* ---- NewReno ---- */
 
 /* RFC 6582 section 3.2 step 3 (2): the next hole begins where the ACK ends; cwnd deflates by what
- * left the network and grows by the segment that goes in its place. */
+ * left the network and grows by the segment that goes in its place.  Each partial ACK starts the
+ * timer anew, as any that advances (the slow but steady variant of section 4). */
 static void partial_ack(struct rs_host *h, struct tcb *t, uint32_t acked)
 {
     lose_first(h, t);
@@ -66,9 +71,12 @@ static void newreno_duplicate(struct rs_host *h, struct tcb *t)
     /* Not again for losses of before the last recovery. */
     if (t->dup_acks != DUP_THRESH || BUG(NO_FAST_RETRANSMIT) || !seq_gt(t->snd_una, t->recover))
         return;
+    /* What is missing may be a probe of the path's MTU and no sign of congestion. */
     if (pmtu_explains(h, t, t->snd_una, t->snd_una + 1) && pmtu_probe_lost(h, t))
         return;
     enter_recovery(h, t);
+    /* Three segments have left the network, whose place may be taken (RFC 5681 section 3.2 step
+     * 3). */
     t->cwnd = t->ssthresh + DUP_THRESH * t->smss;
     lose_first(h, t);
 }
@@ -82,7 +90,9 @@ static bool sent_after(rs_time a, uint32_t a_end, rs_time b, uint32_t b_end)
     return a > b || (a == b && seq_gt(a_end, b_end));
 }
 
-/* Steps 1 and 2. */
+/* Steps 1 and 2.  The segment sent last among those delivered is the measure: what was sent well
+ * before it and has not arrived is late (section 6.2).  It takes time, not numbers, so that a lost
+ * retransmission is found too, which no count of duplicates does. */
 static void rack_update(struct rs_host *h, struct tcb *t, const struct delivered *d)
 {
     struct rack *r = &t->rack;
@@ -109,7 +119,9 @@ static unsigned sacked_segments(const struct rs_host *h, const struct tcb *t)
     return (flight_sacked(&h->pool, &t->flight, t->snd_una) + t->smss - 1) / t->smss;
 }
 
-/* Step 4. */
+/* Step 4.  A network that was never seen to reorder is trusted with nothing: in recovery, or with
+ * DupThresh segments SACKed, what is late is lost.  Else a quarter of the shortest round trip, more
+ * by each DSACK that proves a retransmission idle, and never beyond a round trip. */
 static rs_time reo_wnd(const struct rs_host *h, const struct tcb *t)
 {
     const struct rack *r = &t->rack;
@@ -120,7 +132,9 @@ static rs_time reo_wnd(const struct rs_host *h, const struct tcb *t)
     return wnd < t->srtt ? wnd : t->srtt;
 }
 
-/* Step 5; returns how long until the next stretch may be judged lost, 0 when none waits. */
+/* Step 5; returns how long until the next stretch may be judged lost, 0 when none waits.  The list
+ * is walked whole; it is one page (flight.h).  The time to wait is the longest, so that one expiry
+ * settles all that is late by now. */
 static rs_time rack_detect(struct rs_host *h, struct tcb *t)
 {
     const struct rack *r = &t->rack;
@@ -145,7 +159,7 @@ static rs_time rack_detect(struct rs_host *h, struct tcb *t)
 
 /* A stretch is lost when DupThresh runs above it are SACKed, or more than DupThresh - 1 segments'
  * octets.  One walk from the top has both sums at each stretch, where the RFC's definition would
- * have a walk for each. */
+ * have a walk for each. gVisor (f03c7e48e) counted blocks only. */
 static void sack_detect(struct rs_host *h, struct tcb *t)
 {
     uint32_t above = 0;
@@ -199,6 +213,7 @@ static void detect(struct rs_host *h, struct tcb *t)
     } else {
         sack_detect(h, t);
     }
+    /* Nothing lost, nothing to do: a timer may have been set. */
     if (!flight_first_lost(&h->pool, &t->flight, t->snd_una, &left, &right))
         return;
     if (!t->in_recovery && only_probe_lost(h, t)) {
@@ -211,6 +226,7 @@ static void detect(struct rs_host *h, struct tcb *t)
     tcb_ready(h, t);
 }
 
+/* Section 6.3: what was given the benefit of the doubt is late by now. */
 void recovery_reorder_timeout(struct rs_host *h, struct tcb *t)
 {
     detect(h, t);
@@ -218,7 +234,9 @@ void recovery_reorder_timeout(struct rs_host *h, struct tcb *t)
 
 /* ---- Tail loss probe, RFC 8985 section 7 ---- */
 
-/* Section 7.2: twice the round trip, more when the ACK of a single segment may be delayed. */
+/* Section 7.2: twice the round trip, more when the ACK of a single segment may be delayed.  A probe
+ * in place of the retransmission timeout brings a SACK for what did arrive, and recovery without a
+ * window of one segment.  Without a sample the RFC has one second. */
 rs_time recovery_probe_timeout_after(const struct tcb *t)
 {
     /* The usual 200 ms, with room for the ACK to be ahead of the probe rather than beside it. */
@@ -241,6 +259,7 @@ bool recovery_may_probe(const struct tcb *t)
 void recovery_probe_timeout(struct rs_host *h, struct tcb *t)
 {
     const uint32_t last = seq_max(t->snd_una, t->snd_nxt - t->smss);
+    /* A new segment tells as much and costs nothing, being due anyway. */
     const bool fresh = seq_lt(t->snd_nxt, sendq_end(t)) && !t->fin_sent &&
                        seq_lt(t->snd_nxt, t->snd_una + t->snd_wnd);
 
@@ -258,7 +277,8 @@ void recovery_probe_timeout(struct rs_host *h, struct tcb *t)
 
 /* Section 7.4.2: a probe that repaired a loss is a sign of congestion.  Whether it did is known
  * only by what comes after: a DSACK or a duplicate ACK says that both copies arrived, an ACK of
- * more that nothing of the kind is to come. */
+ * more that nothing of the kind is to come.  Left unpaid, the loss of a window's last segment would
+ * cost a sender nothing. */
 static void tlp_judge(struct rs_host *h, struct tcb *t, bool dsack, bool duplicate)
 {
     if (!t->tlp_out || seq_lt(t->snd_una, t->tlp_end))
@@ -273,7 +293,9 @@ static void tlp_judge(struct rs_host *h, struct tcb *t, bool dsack, bool duplica
 
 /* ---- ACKs ---- */
 
-/* RFC 2883 section 4: the first block lies below the ACK or inside the second. */
+/* RFC 2883 section 4: the first block lies below the ACK or inside the second.  It is compared with
+ * the ACK that carries it, and an ACK that was overtaken is not looked at (section 5); nothing
+ * becomes SACKed by it. */
 static bool is_dsack(const struct tcp_opts *o, uint32_t ack)
 {
     if (o->n_sack == 0)
@@ -287,7 +309,8 @@ static bool is_dsack(const struct tcp_opts *o, uint32_t ack)
 }
 
 /* RFC 2018 section 3 lets a peer forget blocks, so that nothing is inferred from their absence; and
- * a peer may lie, so that nothing outside of what is in flight counts. */
+ * a peer may lie, so that nothing outside of what is in flight counts.  Taken on trust, a block
+ * beyond SND.NXT would count octets as delivered that were never sent, and cwnd grow for them. */
 static void take_blocks(struct rs_host *h, struct tcb *t, const struct tcp_opts *o,
                         struct delivered *d)
 {
@@ -304,7 +327,8 @@ static void take_blocks(struct rs_host *h, struct tcb *t, const struct tcp_opts 
     }
 }
 
-/* The reordering window adapts to spurious retransmissions the peer reports, section 6.2 step 4. */
+/* The reordering window adapts to spurious retransmissions the peer reports, section 6.2 step 4.
+ * One DSACK a round trip widens it; REO_WND_PERSIST recoveries without one let it be as before. */
 static void rack_adapt(struct tcb *t, bool dsack, const struct delivered *d)
 {
     if (d->reordered)
@@ -348,11 +372,15 @@ void recovery_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_opts *o,
     rack_update(h, t, &d);
     rack_adapt(t, dsack, &d);
     tlp_judge(h, t, dsack, duplicate && o->n_sack == 0);
+    /* An ACK with no news delivers nothing, and cannot make anything late. */
     if (d.any || o->n_sack)
         detect(h, t);
 }
 
-/* RFC 6298 section 5.4 with RFC 5681, RFC 6582 section 4 and RFC 6675 section 5.1. */
+/* RFC 6298 section 5.4 with RFC 5681, RFC 6582 section 4 and RFC 6675 section 5.1.  Everything is
+ * taken for lost and sent again from the front, in slow start, as ACKs allow: not in one burst (RFC
+ * 2525 section 2.14).  SACKed octets too, or a peer that forgot them would wait for ever.  RECOVER
+ * keeps the duplicates that this causes from starting another recovery. */
 void recovery_on_rto(struct rs_host *h, struct tcb *t)
 {
     if (!BUG(CWND_KEPT_ON_RTO))

@@ -1,3 +1,5 @@
+/* The receive queue (recvq.h): where text is put, and how what waits beyond holes is accounted
+ * for. */
 #include "refstack/recvq.h"
 
 #include <string.h>
@@ -16,7 +18,8 @@ static struct recvq_blocks *blocks_of(const struct pool *p, const struct recvq *
 }
 
 /* As many blocks as a page holds, and never more than RECVQ_MAX_BLOCKS: the list is walked for each
- * segment beyond a hole. */
+ * segment beyond a hole.  A peer that sends every second octet costs the host no more than that
+ * (SegmentSmack, CVE-2018-5390). */
 static uint32_t max_blocks(const struct pool *p)
 {
     const uint32_t fit = (p->octets - (uint32_t)sizeof(struct recvq_blocks)) /
@@ -52,7 +55,8 @@ static bool takes_block(const struct pool *p, const struct recvq_blocks *b, uint
            (i < b->n && seq_le(b->block[i].left, right));
 }
 
-/* Adds [left, right) to a list that takes it, merging what it overlaps or touches. */
+/* Adds [left, right) to a list that takes it, merging what it overlaps or touches.  The stamp makes
+ * the merged block the latest, whatever its parts were. */
 static void add_block(const struct pool *p, struct recvq_blocks *b, uint32_t left, uint32_t right)
 {
     const uint32_t i = first_at(b, left);
@@ -97,6 +101,10 @@ static void close_blocks(struct pool *p, struct recvq *q)
     q->blocks = PAGE_NONE;
 }
 
+/* In order: behind the last octet, and blocks it reaches join.  Beyond a hole: at its place, so
+ * that nothing has to be moved when the hole is filled.  Octets that overlap are written again
+ * where they were; the same octets, unless the peer breaks its promise, and never any that the user
+ * could have read. */
 bool recvq_insert(struct pool *p, struct recvq *q, uint32_t seq, const uint8_t *text, uint32_t len,
                   bool hold)
 {
@@ -114,6 +122,7 @@ bool recvq_insert(struct pool *p, struct recvq *q, uint32_t seq, const uint8_t *
         return false;
     for (uint32_t i = 0; BUG(REASSEMBLY_PER_OCTET) && !in_order && i < len; i++)
         takes_block(p, blocks_of(p, q), seq + i, seq + len);
+    /* The usual case: no hole, no octets kept room for. */
     if (text && in_order && off == before) {
         if (chain_append(p, &q->chain, text, len) < len)
             goto undo;
@@ -159,6 +168,7 @@ uint32_t recvq_join(struct pool *p, struct recvq *q)
     return q->nxt - before;
 }
 
+/* One block does or none: blocks that touch are merged. */
 bool recvq_holds(const struct pool *p, const struct recvq *q, uint32_t seq, uint32_t len)
 {
     const struct recvq_blocks *b = blocks_of(p, q);
@@ -216,12 +226,14 @@ unsigned recvq_sack(const struct pool *p, const struct recvq *q, struct sack_blo
     return n;
 }
 
+/* What a FIN must not stand below (text.c). */
 uint32_t recvq_highest(const struct pool *p, const struct recvq *q)
 {
     const struct recvq_blocks *b = blocks_of(p, q);
     return b && b->n ? b->block[b->n - 1].right : q->nxt;
 }
 
+/* RCV.NXT stays: a reset connection's number is still asked for. */
 void recvq_free(struct pool *p, struct recvq *q)
 {
     chain_free(p, &q->chain);

@@ -4,6 +4,8 @@
 /* The clock's granularity G; ours is a microsecond. */
 static const rs_time granularity = 1;
 
+/* RFC 6298 section 2.4 has the floor at a whole second; it is a setting, since many stacks use
+ * less. */
 static rs_time clamp(const struct tcb *t, rs_time rto)
 {
     if (rto < t->cfg->rto_min && !BUG(RTO_FLOOR_IGNORED))
@@ -18,7 +20,10 @@ static uint32_t smoothed(uint32_t old, uint32_t sample, uint32_t parts)
 }
 
 /* Sections 2.2 and 2.3 (MUST-18): RTTVAR before SRTT, alpha 1/8, beta 1/4.  A round trip of more
- * than 32 bits of microseconds counts as one of so many: the RTO is at its bound long before. */
+ * than 32 bits of microseconds counts as one of so many: the RTO is at its bound long before.  The
+ * first sample stands for both: SRTT = R, RTTVAR = R/2 (section 2.2).  RTTVAR takes the SRTT of
+ * before this sample, or the deviation would be an eighth too small.  The difference is taken by
+ * its size: picoTCP (338bf7d0) subtracted unsigned numbers. */
 void rtt_sample(struct tcb *t, rs_time took)
 {
     const uint32_t r = took < UINT32_MAX ? (uint32_t)took : UINT32_MAX;
@@ -38,6 +43,8 @@ void rtt_sample(struct tcb *t, rs_time took)
     t->rto = (uint32_t)clamp(t, t->srtt + (k_var > granularity ? k_var : granularity));
 }
 
+/* One segment a round trip is timed, which section 3 asks for at the least; each with timestamps
+ * would weigh the last round trip too much with 1/8 and 1/4 (RFC 7323 appendix G). */
 void rtt_on_send(struct rs_host *h, struct tcb *t, uint32_t seq, uint32_t len)
 {
     if (t->rtt_timing)
@@ -59,6 +66,7 @@ void rtt_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_opts *o, uint
     }
     if (t->rtt_timing || !t->ts_on || !o->has_ts || o->ts_ecr == 0)
         return;
+    /* An echo that is no timestamp of ours gives an age beyond belief, and no sample. */
     const uint32_t age = (uint32_t)(h->now / RS_MSEC) + t->ts_offset - o->ts_ecr;
     const rs_time r = age * RS_MSEC;
     if (r <= t->cfg->rto_max)

@@ -27,6 +27,8 @@ void settings_drop(struct rs_host *h, struct tcb *t)
     settings_init(h, t);
 }
 
+/* A child begins with what its listener has now; what is set on the listener later is for later
+ * children. */
 void settings_share(struct rs_host *h, struct tcb *t, const struct tcb *of)
 {
     settings_drop(h, t);
@@ -36,6 +38,7 @@ void settings_share(struct rs_host *h, struct tcb *t, const struct tcb *of)
         ((struct settings *)pool_page(&h->pool, t->cfg_page))->users++;
 }
 
+/* A new page even where the connection has one: others may share it. */
 static int change(struct rs_host *h, struct tcb *t, const struct rs_tcp_config *c)
 {
     const uint32_t page = pool_take(&h->pool);
@@ -50,6 +53,7 @@ static int change(struct rs_host *h, struct tcb *t, const struct rs_tcp_config *
     return 0;
 }
 
+/* An RTO of 0 would send for ever without time passing, and a buffer of 0 never anything. */
 bool settings_usable(const struct rs_tcp_config *c)
 {
     return c->snd_buf > 0 && c->rcv_buf > 0 && c->snd_buf <= 1u << 30 && c->rcv_buf <= 1u << 30 &&
@@ -71,6 +75,7 @@ int rs_set(struct rs_host *h, int conn, const struct rs_tcp_config *c, rs_time n
     const int error = change(h, t, c);
     if (error < 0)
         return error;
+    /* Both start anew with the intervals set now (tcb_retime). */
     tcb_disarm(t, RS_TIMER_KEEPALIVE);
     tcb_disarm(t, RS_TIMER_USER);
     /* A SYN that is not sent yet offers what is set now. */

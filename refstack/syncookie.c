@@ -10,9 +10,14 @@
 #include "refstack/siphash.h"
 
 enum { USE_SYN_COOKIE = 4, TIME_BITS = 5, MSS_BITS = 3, MAC_BITS = 24 };
+/* Cookies are good for one to two ticks: longer than a handshake takes with a lost SYN,ACK, too
+ * short to collect them. */
 static const rs_time tick = 64 * RS_SEC;
+/* The largest that does not exceed the SYN's is used; usual links have theirs. */
 static const uint16_t mss_table[1 << MSS_BITS] = { 216, 536, 796, 1024, 1220, 1380, 1440, 1460 };
 
+/* The peer's ISN and ports are in it, so that a cookie serves one handshake of one peer (RFC 4987
+ * section 3.6). */
 static uint32_t cookie_at(const struct rs_host *h, const struct rs_endpoint *local,
                           const struct rs_endpoint *remote, uint32_t irs, uint64_t time,
                           unsigned mss)
@@ -36,6 +41,8 @@ static unsigned mss_index(uint16_t mss)
     return i;
 }
 
+/* The window field is the buffer's, unscaled, since the shift could not be remembered.  The answer
+ * takes a stranger's place in the queue: a flood of SYNs crowds out none but strangers. */
 void syncookie_answer(struct rs_host *h, struct tcb *l, const struct rs_endpoint *local,
                       const struct rs_endpoint *remote, const struct tcp_seg *syn,
                       const struct tcp_opts *o)
@@ -62,7 +69,9 @@ void syncookie_answer(struct rs_host *h, struct tcb *l, const struct rs_endpoint
     segment_queue(h, OUTQ_STRANGERS, local, remote, &seg);
 }
 
-/* The MSS of the SYN that this ACK goes back to; 0 when it answers no cookie of ours. */
+/* The MSS of the SYN that this ACK goes back to; 0 when it answers no cookie of ours.  A MAC of 24
+ * bits takes some 16 million guesses: few enough that ACKs are believed only while cookies have
+ * lately been given out. */
 uint16_t syncookie_check(const struct rs_host *h, const struct tcb *l,
                          const struct rs_endpoint *local, const struct rs_endpoint *remote,
                          const struct tcp_seg *ack)
