@@ -36,7 +36,7 @@ static struct path *path_of(const struct rs_host *h, const struct tcb *t)
 static struct path *path_take(struct rs_host *h, struct tcb *t)
 {
     if (t->path == PAGE_NONE) {
-        t->path = pool_take(&h->pool);
+        t->path = tcb_spare_page(h, t);
         if (t->path != PAGE_NONE)
             *path_of(h, t) = (struct path){ .next = h->now + told_lifetime };
     }
@@ -151,17 +151,19 @@ void pmtu_told(struct rs_host *h, struct tcb *t, uint32_t seq, uint32_t mtu)
 /* ---- Black holes ------------------------------------------------------------------------ */
 
 /* Full stop: segments as large as the path is thought to take were lost again and again.  The next
- * size down is tried that nearly every path takes (RFC 4821 section 7.7). */
+ * size down is tried that nearly every path takes (RFC 4821 section 7.7): for as long as a router's
+ * word would hold, or until the search has proved better. */
 static void suspect(struct rs_host *h, struct tcb *t)
 {
     enum { TRIES = 3, SAFE = 1280, SAFEST_IP4 = 576 };
 
     if (!t->cfg->black_holes || t->retransmits < TRIES || t->sendq.len < t->smss)
         return;
+    const rs_time wait = t->cfg->pmtu_search ? t->rto : told_lifetime;
     if (current(h, t) > SAFE)
-        narrow(h, t, SAFE, t->rto);
+        narrow(h, t, SAFE, wait);
     else if (t->remote.addr.version == 4)
-        narrow(h, t, SAFEST_IP4, t->rto);
+        narrow(h, t, SAFEST_IP4, wait);
 }
 
 /* ---- The search, RFC 4821 section 7 ------------------------------------------------------- */
@@ -248,10 +250,18 @@ void pmtu_resent(struct rs_host *h, struct tcb *t, uint32_t left, uint32_t right
     p->next = h->now + RS_SEC + t->rto;
 }
 
+/* cwnd holds one at least, or it would wait for an ACK of nothing. */
+static void widen(struct tcb *t, uint32_t smss)
+{
+    t->smss = (uint16_t)smss;
+    if (t->cwnd < smss)
+        t->cwnd = smss;
+}
+
 static void probe_succeeded(struct rs_host *h, struct tcb *t, struct path *p)
 {
     t->path_mtu = p->probe;
-    t->smss = (uint16_t)(p->probe - headers(t));
+    widen(t, p->probe - headers(t));
     p->probe = 0;
     p->next = h->now;
     if (t->path_mtu + least_gain > p->high) {
@@ -304,7 +314,7 @@ void pmtu_refresh(struct rs_host *h, struct tcb *t)
     const struct path *p = path_take(h, t);
     if (!p || t->cfg->pmtu_search || h->now < p->next)
         return;
-    const uint32_t smss = top(h, t) - headers(t);
     pmtu_forget(h, t);
-    t->smss = (uint16_t)smss;
+    t->mtu_proven = false;
+    widen(t, top(h, t) - headers(t));
 }

@@ -254,9 +254,17 @@ static void a_setting_without_a_page_is_refused(void **unused)
     assert_int_equal(got.ttl, c.tcp.ttl);
     quiet();
     assert_int_equal(user_receives(), 5);
+    assert_int_equal(rs_set(p.host, p.conn, &mine, p.now), RS_ENORES); /* text needs that one */
+    p.wnd = 4096;
+    say("A", 6, 1, 0);
+    while (status().snd_queued > 0) {
+        while (heard())
+            ;
+        say("A", 6, status().snd_nxt - p.host_iss, 0);
+    }
     assert_int_equal(rs_set(p.host, p.conn, &mine, p.now), 0);
-    say("A", 6, 1, 1);
-    get("A", 1, 6, 0); /* for which there is no page now */
+    say("A", 6, status().snd_nxt - p.host_iss, 1);
+    get("A", status().snd_nxt - p.host_iss, 7, 0);
     assert_int_equal(p.frame[8], 33);
     quiet();
 }

@@ -41,7 +41,7 @@ void settings_share(struct rs_host *h, struct tcb *t, const struct tcb *of)
 /* A new page even where the connection has one: others may share it. */
 static int change(struct rs_host *h, struct tcb *t, const struct rs_tcp_config *c)
 {
-    const uint32_t page = pool_take(&h->pool);
+    const uint32_t page = tcb_spare_page(h, t);
 
     if (page == PAGE_NONE)
         return RS_ENORES;

@@ -24,8 +24,12 @@ static void back_to_listen(struct rs_host *h, struct tcb *t)
     const struct rs_endpoint remote = t->any_remote ? any : t->remote;
     tcb_rehash(h, t, &local, &remote);
     /* Nothing of the peer that failed may show in the next connection: not its FIN, nor an ACK owed
-     * to it, nor its round trips. */
+     * to it, nor its round trips, nor what its path was like. */
     t->fin_known = t->ack_now = t->syn_due = t->rtt_timing = t->rtt_valid = false;
+    t->dsack_due = t->ecn_echo = false;
+    t->soft_error = 0;
+    if (!BUG(PATH_OF_ANOTHER))
+        pmtu_forget(h, t);
     tcb_set_state(h, t, RS_LISTEN);
 }
 

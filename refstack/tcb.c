@@ -78,6 +78,14 @@ void tcb_free(struct rs_host *h, struct tcb *t)
     h->tcb_free = t->index;
 }
 
+/* With nothing in flight the next segment takes a page (flight.h).  Who took the last one for
+ * something else would leave text in the queue that waits for it, and nothing gives it back. */
+uint32_t tcb_spare_page(struct rs_host *h, const struct tcb *t)
+{
+    const bool last = t->flight.page == PAGE_NONE && h->pool.used + 1 >= h->pool.n;
+    return last && !BUG(LAST_PAGE_TAKEN) ? PAGE_NONE : pool_take(&h->pool);
+}
+
 /* First come, first served: rs_output goes on with the first until it has nothing more to send, and
  * a connection joins at the end.  A list and no flags to search through: with a million
  * connections, of which ten have something to send, output costs ten. */

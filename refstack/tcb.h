@@ -232,6 +232,8 @@ void tcb_free(struct rs_host *, struct tcb *);
 struct tcb *tcb_of_handle(const struct rs_host *, int conn);
 struct tcb *tcb_any_of_handle(const struct rs_host *, int conn);
 int tcb_handle(const struct tcb *);
+/* A page for what a connection could do without; PAGE_NONE when text to be sent needs it more. */
+uint32_t tcb_spare_page(struct rs_host *, const struct tcb *);
 void tcb_ready(struct rs_host *, struct tcb *); /* it may have something to send */
 /* Something changed that its user may wait for. */
 void tcb_event(struct rs_host *, struct tcb *);
