@@ -1,8 +1,12 @@
 /* tcprig: finds the subcommand that was asked for and hands over to it. */
 #include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness/cmd.h"
 
@@ -20,7 +24,7 @@ static const struct command commands[] = {
     { "stage0", cmd_stage0, "every state x event x field boundary, judged by RFC 9293's text" },
     { "triage", cmd_triage, "crash inputs to findings, each minimised and bundled" },
     { "ledger", cmd_ledger, "requirements, their tests, and the planted bugs those kill" },
-    { "convert", cmd_convert, "a fuzz input in the words of a script" },
+    { "convert", cmd_convert, "scripts and fuzz inputs as each other, captures as scripts" },
     { "fmt", cmd_fmt, "scripts pretty-printed, in place or checked" },
     { "report", cmd_report, "one page out of the results of several runs" },
 };
@@ -78,8 +82,33 @@ static int help(int argc, char **argv)
     return c ? hand_over(c, 2, args) : unknown(argv[1]);
 }
 
+/* A standard descriptor that is closed would be given to the next device or socket opened, which
+ * then took what is printed. */
+static void open_standard(void)
+{
+    int fd;
+    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= 2)
+        continue;
+    if (fd >= 0)
+        close(fd);
+}
+
+/* Verdicts that nobody could read are no result: a full disk must not look like success.  At the
+ * exit, because argp ends the process itself after --help. */
+static void flush_output(void)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return;
+    fprintf(stderr, "tcprig: cannot write to standard output: %s; what is there is incomplete\n",
+            errno ? strerror(errno) : "an earlier write failed");
+    _exit(EXIT_USAGE);
+}
+
 int main(int argc, char **argv)
 {
+    open_standard();
+    atexit(flush_output);
     if (argc < 2) {
         print_help(stderr);
         return EXIT_USAGE;
