@@ -10,6 +10,7 @@
 #include "harness/script_parse.h"
 #include "interop/known.h"
 #include "interop/run.h"
+#include "interop/stack.h"
 #include "interop/tools.h"
 
 enum { WHY = 512, BULK = 256 * 1024 };
@@ -275,6 +276,10 @@ int interop_find_peer(struct interop_jobs *jobs, const char *path,
     struct stat st;
     if (strchr(path, '/') && stat(path, &st) < 0) {
         snprintf(why, WHY, "there is no endpoint program %.200s: %s", path, strerror(errno));
+        return -1;
+    }
+    if (!strchr(path, '/') && !stack_program(path)) {
+        snprintf(why, WHY, "there is no endpoint program %.200s in PATH", path);
         return -1;
     }
     if (!strchr(path, '/') || !S_ISDIR(st.st_mode)) {
