@@ -52,7 +52,7 @@ static void add_case(struct suite *s, const char *path, size_t skip, struct scri
 
 /* A script for either version runs with each that the stack has. */
 static int add_script(struct suite *s, const char *path, size_t skip,
-                      const struct suite_options *opt, char *error)
+                      const struct suite_options *opt, char *error, size_t cap)
 {
     for (size_t i = 0; i < s->n; i++)
         if (strcmp(s->item[i].path, path) == 0)
@@ -60,6 +60,13 @@ static int add_script(struct suite *s, const char *path, size_t skip,
     struct script *script = script_load(path, error);
     if (!script)
         return -1;
+    /* A file that was cut short or saved empty is not to be a success. */
+    if (!script_acts(script)) {
+        snprintf(error, cap, "%s: expected an event, found none in the whole file; write one, such "
+                 "as 0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3", path);
+        script_free(script);
+        return -1;
+    }
     if (opt->filter && !strstr(path, opt->filter) && !has_tag(script, opt->filter)) {
         script_free(script);
         return 0;
@@ -94,7 +101,7 @@ static int add_folder(struct suite *s, const char *path, const struct suite_opti
     for (FTSENT *e; !status && (e = fts_read(f)) != NULL;) {
         const size_t n = e->fts_namelen;
         if (e->fts_info == FTS_F && n > 4 && !strcmp(e->fts_name + n - 4, ".pkt"))
-            status = add_script(s, e->fts_path, len + 1, opt, error);
+            status = add_script(s, e->fts_path, len + 1, opt, error, cap);
         else if (e->fts_info == FTS_DNR || e->fts_info == FTS_ERR)
             status = -1, snprintf(error, cap, "cannot read %s: %s; make it readable", e->fts_path,
                                   strerror(e->fts_errno));
@@ -117,7 +124,7 @@ int suite_add(struct suite *s, const char *path, const struct suite_options *opt
     if (S_ISDIR(st.st_mode))
         return add_folder(s, path, opt, error, cap);
     const char *slash = strrchr(path, '/');
-    return add_script(s, path, slash ? (size_t)(slash + 1 - path) : 0, opt, error);
+    return add_script(s, path, slash ? (size_t)(slash + 1 - path) : 0, opt, error, cap);
 }
 
 void suite_free(struct suite *s)

@@ -57,6 +57,14 @@ void sc_arena_free(struct sc_arena *a)
     }
 }
 
+bool script_acts(const struct script *script)
+{
+    for (size_t i = 0; i < script->n_events; i++)
+        if (script->event[i].kind < SC_COMMENT || script->event[i].kind == SC_OPAQUE)
+            return true;
+    return false;
+}
+
 void script_free(struct script *s)
 {
     if (!s)

@@ -341,6 +341,8 @@ struct script {
 void script_free(struct script *);
 /* Whether both say the same, places aside. */
 bool script_equal(const struct script *, const struct script *);
+/* Whether it has more than comments, tags and settings. */
+bool script_acts(const struct script *);
 
 /* Names as scripts write them; NULL or a negative number when there is none. */
 const char *sc_base_name(enum sc_base);
