@@ -1,6 +1,5 @@
 /* The adapter for packetdrill's plug-ins: the runner's side, which asks a process that holds the
  * plug-in and notices when that one is lost. */
-#include <dlfcn.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -21,6 +20,7 @@ static struct {
     char name[4096], path[4096];
     const char *flags; /* of the user's, or NULL */
     bool takes_settings, tells_state;
+    char why[512]; /* it could not be loaded */
 } plug;
 
 struct so {
@@ -403,21 +403,9 @@ static struct sut_ops sut_so_ops = {
 
 /* ---- By name ---------------------------------------------------------------------------- */
 
-/* In a process of its own: loading runs code of the plug-in. */
-static int look(const char *path)
+const char *sut_so_why(void)
 {
-    int status = 0;
-    fflush(NULL);
-    const pid_t pid = fork();
-    if (pid == 0) {
-        void *dl = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-        const struct plugin_more *more = dl ? dlsym(dl, PLUGIN_MORE_SYMBOL) : NULL;
-        if (!dl || !dlsym(dl, PLUGIN_SYMBOL))
-            _exit(1);
-        _exit(8 | (more && more->takes_settings ? 2 : 0) | (more && more->state ? 4 : 0));
-    }
-    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status)
-                                                                           : 0;
+    return plug.why;
 }
 
 const struct sut_ops *sut_so(const char *name)
@@ -429,11 +417,12 @@ const struct sut_ops *sut_so(const char *name)
     if (comma)
         *comma = '\0';
     plug.flags = comma ? comma + 1 : NULL;
-    const int found = look(plug.path);
-    if (!(found & 8))
+    const struct so_found found = so_look(plug.path);
+    snprintf(plug.why, sizeof(plug.why), "%s", found.why);
+    if (!found.is_plugin)
         return NULL;
-    plug.takes_settings = (found & 2) != 0;
-    plug.tells_state = (found & 4) != 0;
+    plug.takes_settings = found.takes_settings;
+    plug.tells_state = found.tells_state;
     sut_so_ops.caps = SUT_VIRTUAL_TIME | SUT_IP6 | SUT_MANY_CONNECTIONS |
                       (plug.tells_state ? SUT_STATE : 0u);
     return &sut_so_ops;

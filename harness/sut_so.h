@@ -104,7 +104,16 @@ int64_t so_ask_fd(void *sut, enum so_op, int fd, void *data, size_t len);
 int so_fd_state(void *, int fd);
 bool so_info(void *, int fd, const char *name, int64_t *value);
 
+/* What a look at a file finds. */
+struct so_found {
+    bool is_plugin, takes_settings, tells_state;
+    char why[512]; /* it is none */
+};
+struct so_found so_look(const char *path);
+
 /* The table for "so:FILE[,FLAGS]", or NULL when FILE is not a plug-in. */
 const struct sut_ops *sut_so(const char *name);
+/* Why the last one was not. */
+const char *sut_so_why(void);
 
 #endif
