@@ -5,8 +5,8 @@
 /* beta_cubic = 0.7 and C = 0.4 (section 4.6 and 5.1), as fractions. */
 enum { BETA_NUM = 7, BETA_DEN = 10 };
 
-/* Beyond this the cube of time would leave 64 bits; the window has long been limited otherwise. 100
- * seconds after a loss any path's window has been reached. */
+/* Beyond this the cube of time would leave 64 bits; a window that has grown for so long was limited
+ * by something else before. */
 enum { MAX_MS = 100000 };
 
 /* The largest x with x^3 <= v.  Bit by bit from the top: 21 steps, exact, the same on each machine,
@@ -98,7 +98,8 @@ static void cubic_grow(struct rs_host *h, struct tcb *t, uint32_t acked)
     grow_estimate(t, acked);
     const uint32_t aim = target(t, clock_ms(h) - c->epoch_ms);
     const uint32_t grown = t->cwnd + (uint32_t)((uint64_t)(aim - t->cwnd) * acked / t->cwnd);
-    /* An ACK never makes cwnd smaller. gVisor (5f8c66e26) lowered it where the curve lay below. */
+    /* An ACK never makes cwnd smaller, as one of gVisor's did where the curve lay below
+     * (5f8c66e26). */
     t->cwnd = c->w_est > grown ? c->w_est : grown;
 }
 

@@ -39,13 +39,15 @@ struct demux_key demux_key(const struct rs_host *h, const struct rs_endpoint *lo
                                .tag = tag < DEMUX_TAG ? tag : tag - (1u << INDEX_BITS) };
 }
 
+/* The tag says "perhaps": twelve bits of the hash; this says yes or no. */
 static bool same_endpoint(const struct rs_endpoint *a, const struct rs_endpoint *b)
 {
     return (a->port == b->port || (BUG(DEMUX_PORT_IGNORED) && a->port && b->port)) &&
            rs_addr_eq(&a->addr, &b->addr);
 }
 
-/* The places of a line whose tag is the key's, as bits. */
+/* The places of a line whose tag is the key's, as bits.  Without a branch for each place, so that a
+ * compiler can compare the line as a whole. */
 static uint32_t candidates(const struct demux_line *l, const struct demux_key *key)
 {
     uint32_t found = 0;
@@ -68,6 +70,8 @@ void demux_prefetch(const struct rs_host *h, const struct demux_key *key)
         tcb_prefetch(tcb_in(h, l, c));
 }
 
+/* A segment belongs to the connection that has both its sockets and to no other (section 3.10.7):
+ * the peer's port alone may tell two connections apart. */
 struct tcb *tcb_find(struct rs_host *h, const struct rs_endpoint *local,
                      const struct rs_endpoint *remote)
 {
@@ -83,13 +87,16 @@ struct tcb *tcb_find(struct rs_host *h, const struct rs_endpoint *local,
             if (same_endpoint(&t->local, local) && same_endpoint(&t->remote, remote))
                 return t;
         }
+        /* Nobody who belongs here stands further on. */
         if (l->sent_on == 0)
             break;
     }
     return NULL;
 }
 
-/* The most specific LISTEN first: both ends given, then our address, then the port alone. */
+/* The most specific LISTEN first: both ends given, then our address, then the port alone.  An
+ * unspecified address has version 0 and a listener's remote socket is all zeros, so that these are
+ * three look-ups like any other. */
 struct tcb *tcb_find_listener(struct rs_host *h, const struct rs_endpoint *local,
                               const struct rs_endpoint *remote)
 {
@@ -117,6 +124,7 @@ static uint32_t *place_of(struct rs_host *h, const struct demux_key *key, uint32
     }
 }
 
+/* The lines that had sent it on have one less to look for. */
 void tcb_unhash(struct rs_host *h, struct tcb *t)
 {
     if (!t->hashed)
@@ -126,6 +134,7 @@ void tcb_unhash(struct rs_host *h, struct tcb *t)
     t->hashed = false;
 }
 
+/* The key is the pair of sockets: they change nowhere else. */
 void tcb_rehash(struct rs_host *h, struct tcb *t, const struct rs_endpoint *local,
                 const struct rs_endpoint *remote)
 {

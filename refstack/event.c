@@ -31,6 +31,7 @@ void tcb_event(struct rs_host *h, struct tcb *t)
     h->event_tail = t->index;
 }
 
+/* For a TCB that goes: the list names those in use only. */
 void tcb_no_event(struct rs_host *h, struct tcb *t)
 {
     if (t->on_event)

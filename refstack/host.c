@@ -57,6 +57,8 @@ void rs_config_default(struct rs_config *c)
     };
 }
 
+/* For fuzzing: few connections, pages of the least size and little of everything, so that a short
+ * input reaches every limit. */
 void rs_config_small(struct rs_config *c)
 {
     rs_config_default(c);
@@ -79,6 +81,8 @@ static bool power_of_two(uint32_t x)
 /* Each new neighbour costs a look at every other when there is no room. */
 enum { NEIGHBOURS_MAX = 1024 };
 
+/* Indices of TCBs are 20 bits (demux.c), windows at most 2^30 octets (RFC 7323 section 2.3), and
+ * lengths 32 bits, which the pool must not exceed. */
 static bool config_usable(const struct rs_config *c)
 {
     const struct rs_tcp_config *t = &c->tcp;
@@ -91,7 +95,8 @@ static bool config_usable(const struct rs_config *c)
            t->rcv_buf > 0 && t->snd_buf <= 1u << 30 && t->rcv_buf <= 1u << 30 && t->rto_min > 0;
 }
 
-/* The parts of the block, each aligned for its content. */
+/* The parts of the block, each aligned for its content.  The host in front, then its tables; what
+ * is touched by each segment at a line of the cache. */
 struct layout {
     size_t demux, tcb, neigh, next, pages, end;
 };
@@ -113,6 +118,7 @@ static uint32_t demux_lines(const struct rs_config *c)
     return n;
 }
 
+/* Worked out from the configuration alone, so that rs_host_size and rs_init cannot disagree. */
 static struct layout layout_of(const struct rs_config *c)
 {
     struct layout l;
@@ -131,6 +137,8 @@ size_t rs_host_size(const struct rs_config *c)
     return config_usable(c) ? layout_of(c).end : 0;
 }
 
+/* The keys come from the seed, and nothing else is random: the same seed, calls and times give the
+ * same octets. */
 struct rs_host *rs_init(void *block, size_t size, const struct rs_config *c, rs_time now)
 {
     if (!config_usable(c) || size < rs_host_size(c))
@@ -141,6 +149,8 @@ struct rs_host *rs_init(void *block, size_t size, const struct rs_config *c, rs_
 
     memset(h, 0, sizeof *h);
     h->cfg = *c;
+    /* The block may begin anywhere; the demultiplexer's lines must not straddle those of the
+     * cache. */
     const size_t past = (uintptr_t)(at + l.demux) % LINE;
     h->demux = (struct demux_line *)(void *)(at + l.demux - past);
     h->demux_lines = demux_lines(c);
@@ -155,6 +165,8 @@ struct rs_host *rs_init(void *block, size_t size, const struct rs_config *c, rs_
     return h;
 }
 
+/* As after rs_init.  TCBs and pages are not touched, however many were in use: both tables count as
+ * fresh again, and wheel and lists are emptied by their heads. */
 void rs_reset(struct rs_host *h, rs_time now)
 {
     h->now = now;
@@ -198,6 +210,8 @@ const uint64_t *rs_reasons(const struct rs_host *h)
     return h->reasons;
 }
 
+/* One counter for each reason, and the observer if there is one: every segment passes here once,
+ * taken or refused. */
 void judged(struct rs_host *h, const struct tcb *t, const struct tcp_seg *seg,
             enum rs_reason reason)
 {
@@ -228,6 +242,8 @@ struct wheel_node *host_wheel_node(void *host, uint32_t index)
     return &h->tcb[index].wheel;
 }
 
+/* One frame at a time, each judged in full before the next: ACKs are owed and sent by rs_output, so
+ * that what a batch of frames asks for goes out once (MUST-58, MUST-59). */
 void rs_input_on(struct rs_host *h, unsigned link, const uint8_t *frame, size_t len, rs_time now)
 {
     h->now = now;
@@ -275,6 +291,8 @@ size_t rs_output(struct rs_host *h, uint8_t *buf, size_t cap, rs_time now)
     return output(h, buf, cap, now);
 }
 
+/* Text of a segment stays in its pages, and is named by pieces, for a caller that can write from
+ * several places at once. */
 size_t rs_output_gather(struct rs_host *h, uint8_t *buf, size_t cap,
                         struct rs_piece piece[RS_PIECES], unsigned *pieces, rs_time now)
 {
@@ -285,6 +303,7 @@ size_t rs_output_gather(struct rs_host *h, uint8_t *buf, size_t cap,
     return n;
 }
 
+/* Now, where something waits to be sent: the caller is to ask for output before it sleeps. */
 rs_time rs_deadline(const struct rs_host *h)
 {
     if (h->ready_head != TCB_NONE || link_pending(h))

@@ -118,7 +118,7 @@ static void put_cookie(struct rs_host *h, const struct tcb *t, struct wcur *w)
 static uint16_t uto_value(const struct tcb *t)
 {
     const rs_time s = (t->cfg->user_timeout ? t->cfg->user_timeout : t->cfg->r2) / RS_SEC;
-    /* 0 is reserved; an hour's worth of seconds still fits the first form. */
+    /* 0 is reserved; seconds reach to nine hours. */
     return (uint16_t)(s <= 0x7fff ? (s ? s : 1) : 0x8000 | (s / 60 > 0x7fff ? 0x7fff : s / 60));
 }
 

@@ -56,19 +56,23 @@ static uint32_t headers(const struct tcb *t)
     return (uint32_t)ip_header_len(&t->remote.addr) + TCP_HEADER;
 }
 
+/* A message may name any size. wolfIP (2eb404d) took a forged one down to where each segment holds
+ * a few octets, which multiplies a transfer's packets and its work. */
 static uint32_t least_mtu(const struct tcb *t)
 {
     const uint32_t smss = t->cfg->min_mss > LEAST_SMSS ? t->cfg->min_mss : LEAST_SMSS;
     return headers(t) + smss;
 }
 
-/* The largest datagram there is any use for: what the link and the peer take. */
+/* The largest datagram there is any use for: what the link and the peer take.  A size beyond what
+ * the peer said it takes is no use to know. */
 static uint32_t top(const struct rs_host *h, const struct tcb *t)
 {
     const uint32_t peer = t->peer_mss + headers(t);
     return peer < ip_mtu(h, &t->local.addr) ? peer : ip_mtu(h, &t->local.addr);
 }
 
+/* No page and no path_mtu: the link's MTU, as it is for nearly every connection. */
 static uint32_t current(const struct rs_host *h, const struct tcb *t)
 {
     return t->path_mtu ? t->path_mtu : ip_mtu(h, &t->local.addr);
@@ -94,6 +98,7 @@ static void narrow(struct rs_host *h, struct tcb *t, uint32_t mtu, rs_time wait)
     struct path *p = path_take(h, t);
     if (p)
         *p = (struct path){ .next = h->now + wait };
+    /* The peer's own limit was the smaller: segments stay as they are. */
     if (mtu - headers(t) >= old)
         return;
     t->smss = (uint16_t)(mtu - headers(t));
@@ -133,6 +138,8 @@ static void note_claim(struct rs_host *h, struct tcb *t, uint32_t seq, uint32_t 
         p->claim = (uint16_t)mtu;
 }
 
+/* Never upwards (RFC 8201 section 4): a message can make segments smaller, never larger.  One about
+ * the probe that is out concerns the probe alone. */
 void pmtu_told(struct rs_host *h, struct tcb *t, uint32_t seq, uint32_t mtu)
 {
     struct path *p = path_of(h, t);
@@ -152,7 +159,8 @@ void pmtu_told(struct rs_host *h, struct tcb *t, uint32_t seq, uint32_t mtu)
 
 /* Full stop: segments as large as the path is thought to take were lost again and again.  The next
  * size down is tried that nearly every path takes (RFC 4821 section 7.7): for as long as a router's
- * word would hold, or until the search has proved better. */
+ * word would hold, or until the search has proved better.  What is short and gets lost is not lost
+ * for its size: only with a full segment's text waiting. */
 static void suspect(struct rs_host *h, struct tcb *t)
 {
     enum { TRIES = 3, SAFE = 1280, SAFEST_IP4 = 576 };
@@ -205,7 +213,9 @@ uint32_t pmtu_probe(struct rs_host *h, struct tcb *t, uint32_t mss, uint32_t roo
     const bool begins = !p->high;
     const uint32_t high = begins ? top(h, t) : p->high;
     const uint32_t size = begins || p->exact ? high : (t->path_mtu + high + 1) / 2;
+    /* Less the options that each segment has, which mss leaves out already. */
     const uint32_t text = size - headers(t) - (t->smss - mss);
+    /* With less behind it a lost probe would be found by a timeout, which costs a window. */
     if (size <= t->path_mtu || room < text + BEHIND * mss)
         return 0;
     p->high = (uint16_t)high;
@@ -216,7 +226,8 @@ uint32_t pmtu_probe(struct rs_host *h, struct tcb *t, uint32_t mss, uint32_t roo
     return text;
 }
 
-/* Whether a lost stretch is (part of) the probe, and so no sign of congestion. */
+/* Whether a lost stretch is (part of) the probe, and so no sign of congestion. p->mending: until
+ * the probe's octets are acknowledged their second loss is the probe's still. */
 bool pmtu_explains(const struct rs_host *h, const struct tcb *t, uint32_t left, uint32_t right)
 {
     const struct path *p = path_of(h, t);
@@ -258,6 +269,9 @@ static void widen(struct tcb *t, uint32_t smss)
         t->cwnd = smss;
 }
 
+/* A segment of that size was acknowledged: the path takes it.  The search goes on at once until
+ * less than least_gain is to be had; once the path takes all that link and peer do there is nothing
+ * left to remember. */
 static void probe_succeeded(struct rs_host *h, struct tcb *t, struct path *p)
 {
     t->path_mtu = p->probe;
@@ -290,7 +304,8 @@ void pmtu_on_ack(struct rs_host *h, struct tcb *t)
 }
 
 /* After a retransmission timeout: a probe not acknowledged has failed (section 7.6.3), a size
- * claimed is believed. */
+ * claimed is believed.  Both before the black hole is suspected: where one of them explains the
+ * loss, smaller segments go already. */
 void pmtu_on_rto(struct rs_host *h, struct tcb *t)
 {
     struct path *p = path_of(h, t);

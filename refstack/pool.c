@@ -1,3 +1,5 @@
+/* Pages and chains of them (pool.h).  Every walk counts its steps, so that a test can bound what
+ * one frame may cost. */
 #include "refstack/pool.h"
 
 #include <assert.h>
@@ -29,6 +31,7 @@ void pool_init(struct pool *p, uint8_t *base, uint32_t *next, uint32_t n, uint32
         p->shift++;
 }
 
+/* All pages are free again without one of them being touched. */
 void pool_reset(struct pool *p)
 {
     ASAN_UNPOISON_MEMORY_REGION(p->base, (size_t)p->fresh << p->shift);
@@ -57,6 +60,8 @@ uint32_t pool_take(struct pool *p)
     return page;
 }
 
+/* What comes back is used next.  A second return of the same page would put a loop into the list:
+ * the counts are asserted, and the address sanitizer finds who touches a page after this. */
 void pool_give(struct pool *p, uint32_t page)
 {
     assert(page < p->fresh && p->used > 0);
@@ -141,6 +146,7 @@ void chain_put(struct pool *p, const struct chain *c, uint32_t off, const void *
         put_from(p, page_at(p, c, at >> p->shift), at, from, n);
 }
 
+/* RFC 1071 sums by 16-bit words. */
 void chain_get(const struct pool *p, const struct chain *c, uint32_t off, void *to, uint32_t n,
                uint32_t *sum)
 {
@@ -189,6 +195,8 @@ unsigned chain_pieces(const struct pool *p, const struct chain *c, uint32_t off,
     return count;
 }
 
+/* Never less than can be stored: the caller learns how many octets were taken and keeps the
+ * rest. */
 uint32_t chain_append(struct pool *p, struct chain *c, const void *from, uint32_t len)
 {
     const uint32_t end = c->off + c->len;
@@ -221,6 +229,7 @@ void chain_drop(struct pool *p, struct chain *c, uint32_t n)
     }
 }
 
+/* Undoes a chain_grow that got less than was asked for. */
 void chain_truncate(struct pool *p, struct chain *c, uint32_t len)
 {
     if (len >= c->len)

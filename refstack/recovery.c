@@ -119,9 +119,9 @@ static unsigned sacked_segments(const struct rs_host *h, const struct tcb *t)
     return (flight_sacked(&h->pool, &t->flight, t->snd_una) + t->smss - 1) / t->smss;
 }
 
-/* Step 4.  A network that was never seen to reorder is trusted with nothing: in recovery, or with
- * DupThresh segments SACKed, what is late is lost.  Else a quarter of the shortest round trip, more
- * by each DSACK that proves a retransmission idle, and never beyond a round trip. */
+/* Step 4.  A network that was never seen to reorder gets no grace: in recovery, or with DupThresh
+ * segments SACKed, what is late is lost.  Else a quarter of the shortest round trip, more by each
+ * DSACK that proves a retransmission idle, and never beyond a round trip. */
 static rs_time reo_wnd(const struct rs_host *h, const struct tcb *t)
 {
     const struct rack *r = &t->rack;
@@ -350,6 +350,7 @@ void recovery_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_opts *o,
     struct delivered d = { .any = false };
     const bool dsack = t->sack_on && is_dsack(o, t->snd_una);
 
+    /* What is acknowledged leaves the list; d keeps when the latest sent of it was sent. */
     flight_ack(&h->pool, &t->flight, old_una, t->snd_una, t->fack, &d);
     if (acked)
         t->dup_acks = 0;

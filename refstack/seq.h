@@ -8,7 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The signed distance from b to a: positive when a is ahead. */
+/* The signed distance from b to a: positive when a is ahead.  Two's complement does the wrap: 1 -
+ * 0xffffffff is 2, and half of the space lies either way. */
 static inline int32_t seq_diff(uint32_t a, uint32_t b)
 {
     return (int32_t)(a - b);
@@ -34,7 +35,9 @@ static inline bool seq_ge(uint32_t a, uint32_t b)
     return seq_diff(a, b) >= 0;
 }
 
-/* Whether seq lies in the window of len octets that starts at left. */
+/* Whether seq lies in the window of len octets that starts at left.  By one unsigned difference,
+ * which is right for any length and wherever the numbers wrap (U-60); RCV.NXT =< SEG.SEQ <
+ * RCV.NXT+RCV.WND is this. */
 static inline bool seq_in(uint32_t seq, uint32_t left, uint32_t len)
 {
     return seq - left < len;

@@ -1,3 +1,6 @@
+/* SipHash-2-4: a keyed function of few octets that nobody without the key can foretell, cheap
+ * enough for each segment.  RFC 6528 and RFC 6056 ask for such a one, and so does any table whose
+ * keys a stranger chooses. */
 #include "refstack/siphash.h"
 
 #include <endian.h>
@@ -38,6 +41,8 @@ static inline __attribute__((always_inline)) void compress(uint64_t v[4], uint64
     v[0] ^= m;
 }
 
+/* The four constants, and 0xff at the end, are the algorithm's own.  The length stands in the last
+ * word, so that data which differ by trailing zeros do not meet. */
 uint64_t siphash(const uint64_t key[2], const void *data, size_t len)
 {
     const uint8_t *p = data;

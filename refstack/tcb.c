@@ -8,6 +8,7 @@
  * 31 bits: a handle is never negative, since errors are. */
 enum { HANDLE_INDEX_BITS = 20, HANDLE_GENERATIONS = 1 << 11 };
 
+/* Indices come back soon, generations only after 2048 more connections. */
 int tcb_handle(const struct tcb *t)
 {
     return (int)((uint32_t)t->generation << HANDLE_INDEX_BITS | t->index);
@@ -102,6 +103,7 @@ void tcb_ready(struct rs_host *h, struct tcb *t)
     h->ready_tail = t->index;
 }
 
+/* Linked both ways: a connection that ends leaves without a walk. */
 void tcb_unready(struct rs_host *h, struct tcb *t)
 {
     if (!t->on_ready)

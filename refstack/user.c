@@ -9,8 +9,6 @@ static int ended(const struct tcb *t, int otherwise)
     return t->error ? t->error : otherwise;
 }
 
-/* SEND.  Without RS_MORE the octets are pushed (MAY-15); RS_URGENT puts SND.UP past them (MUST-62,
- * MUST-30), however many they are (MUST-31). */
 /* Text queued may not hold the page that sending it takes (flight.h), or it would wait for ever: a
  * connection with nothing in flight leaves one. */
 static uint32_t queue_text(struct rs_host *h, struct tcb *t, const void *data, uint32_t n)
@@ -23,6 +21,9 @@ static uint32_t queue_text(struct rs_host *h, struct tcb *t, const void *data, u
     return taken;
 }
 
+/* SEND.  Without RS_MORE the octets are pushed (MAY-15); RS_URGENT puts SND.UP past them (MUST-62,
+ * MUST-30), however many they are (MUST-31).  Before ESTABLISHED they are queued (section 3.10.2),
+ * after CLOSE refused (U-55).  As many as there is room for are taken, at once and for good. */
 int rs_send(struct rs_host *h, int conn, const void *data, size_t len, unsigned flags, rs_time now)
 {
     struct tcb *t = tcb_of_handle(h, conn);
@@ -50,6 +51,7 @@ int rs_send(struct rs_host *h, int conn, const void *data, size_t len, unsigned 
         return RS_EAGAIN;
     /* A SEND of nothing pushes what was queued without. */
     if (!(flags & RS_MORE) || BUG(MORE_IGNORED))
+        /* Everything queued so far is pushed, this SEND's octets or earlier ones. */
         t->push_seq = sendq_end(t);
     if ((flags & RS_URGENT) && taken > 0 && !BUG(URGENT_UNMARKED))
         t->snd_up = sendq_end(t);
@@ -66,6 +68,8 @@ static int nothing_to_receive(const struct tcb *t)
     return t->state == RS_CLOSED ? ended(t, RS_ECLOSING) : RS_EAGAIN;
 }
 
+/* RECEIVE, without waiting.  Text that came before a FIN or a reset is read first (U-54): only an
+ * empty queue tells of the end. */
 int rs_receive(struct rs_host *h, int conn, void *buf, size_t cap, rs_time now)
 {
     struct tcb *t = tcb_of_handle(h, conn);
@@ -79,12 +83,15 @@ int rs_receive(struct rs_host *h, int conn, void *buf, size_t cap, rs_time now)
     const bool none = t->deaf || (BUG(END_BEFORE_TEXT) && t->fin_taken);
     const uint32_t n = none ? 0 : recvq_read(&h->pool, &t->recvq, buf, most);
     if (n > 0) {
+        /* What was read makes room, which the peer may be waiting to hear of. */
         window_update(h, t);
         return (int)n;
     }
     return nothing_to_receive(t);
 }
 
+/* The same without copying: the text stays where it is, and the window as it is, until rs_receive
+ * without a buffer takes it off. */
 int rs_peek(struct rs_host *h, int conn, struct rs_piece piece[RS_PIECES], unsigned *pieces,
             rs_time now)
 {
@@ -103,13 +110,17 @@ int rs_peek(struct rs_host *h, int conn, struct rs_piece piece[RS_PIECES], unsig
     return (int)n;
 }
 
-/* Section 3.10.4, CLOSE, by state. */
+/* Section 3.10.4, CLOSE, by state.  CLOSE is "I have no more data to send": what is queued goes
+ * first, then the FIN (U-50), and the other direction stays open. wolfIP (dc47eff) let a second
+ * CLOSE change a FIN-WAIT's state. */
 static int close_sending(struct rs_host *h, struct tcb *t)
 {
     switch (t->state) {
+    /* Nothing is left to close: the error is the one it ended by. */
     case RS_CLOSED:
         return ended(t, RS_ECLOSING);
     case RS_LISTEN:
+    /* "Delete the TCB": nobody has answered, so that nobody has to be told. */
     case RS_SYN_SENT:
         tcb_flush(h, t);
         tcb_closed(h, t, 0);
@@ -143,7 +154,9 @@ static int close_sending(struct rs_host *h, struct tcb *t)
     return 0;
 }
 
-/* A listener that goes takes with it what nobody has accepted. */
+/* A listener that goes takes with it what nobody has accepted.  Their peers believe in a connection
+ * and are told by RST.  Each child is found by its parent: a walk of the table, once in a
+ * listener's life. */
 static void close_listener(struct rs_host *h, struct tcb *l)
 {
     for (uint32_t i = 0; l->listener.backlog > 0 && i < h->tcb_fresh; i++) {
@@ -156,6 +169,7 @@ static void close_listener(struct rs_host *h, struct tcb *l)
     }
 }
 
+/* A listener's own end is that of LISTEN: its TCB goes, nothing is sent. */
 int rs_close(struct rs_host *h, int conn, rs_time now)
 {
     struct tcb *t = tcb_of_handle(h, conn);
@@ -168,7 +182,9 @@ int rs_close(struct rs_host *h, int conn, rs_time now)
     return close_sending(h, t);
 }
 
-/* Section 3.10.5, ABORT. */
+/* Section 3.10.5, ABORT. <SEQ=SND.NXT><CTL=RST> from SYN-RECEIVED to CLOSE-WAIT (U-52).  In the
+ * states after it the peer has sent its FIN and needs no RST (U-53).  All that was queued is lost,
+ * and said to be. */
 int rs_abort(struct rs_host *h, int conn, rs_time now)
 {
     struct tcb *t = tcb_of_handle(h, conn);
@@ -182,6 +198,7 @@ int rs_abort(struct rs_host *h, int conn, rs_time now)
                      (t->state <= RS_CLOSE_WAIT || BUG(ABORT_RESETS_ALWAYS)) && !BUG(ABORT_SILENT);
     if (rst)
         reset_send(h, t, t->snd_nxt, false);
+    /* The handle is gone whatever the state: ABORT asks for nothing back. */
     t->user = false;
     tcb_flush(h, t);
     if (t->state == RS_CLOSED)
@@ -191,6 +208,7 @@ int rs_abort(struct rs_host *h, int conn, rs_time now)
     return 0;
 }
 
+/* No call of the RFC's: what close() of a socket is, CLOSE by one who will not RECEIVE either. */
 int rs_release(struct rs_host *h, int conn, rs_time now)
 {
     struct tcb *t = tcb_of_handle(h, conn);
@@ -211,6 +229,8 @@ int rs_release(struct rs_host *h, int conn, rs_time now)
     if (!t->closing && t->state != RS_CLOSED)
         rs_close(h, conn, now);
     t->user = false;
+    /* The connection goes on by itself until both FINs are through; text that still comes is
+     * refused (text.c), and FIN-WAIT-2 has an end. */
     t->released = true;
     if (t->state == RS_CLOSED)
         tcb_free(h, t);
@@ -219,6 +239,8 @@ int rs_release(struct rs_host *h, int conn, rs_time now)
     return 0;
 }
 
+/* The user will not read: what came and what comes is thrown away, acknowledged all the same.  The
+ * peer is told nothing; TCP has no word for it. */
 int rs_shutdown_receive(struct rs_host *h, int conn, rs_time now)
 {
     struct tcb *t = tcb_of_handle(h, conn);
@@ -235,6 +257,8 @@ int rs_shutdown_receive(struct rs_host *h, int conn, rs_time now)
     return 0;
 }
 
+/* What a call would not answer by RS_EAGAIN.  A page must be left beside the text's own for it to
+ * be sent (queue_text). */
 unsigned rs_ready(const struct rs_host *h, int conn)
 {
     const struct tcb *t = tcb_of_handle(h, conn);

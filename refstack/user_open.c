@@ -18,6 +18,7 @@ static int both_ends(const struct rs_host *h, const struct rs_endpoint *asked,
                    !BUG(SELF_CONNECT) ? RS_EINVAL : 0;
 }
 
+/* The offer before the state and the SYN: both depend on what it says. */
 static void go_active(struct rs_host *h, struct tcb *t)
 {
     options_offer(h, t);
@@ -25,7 +26,8 @@ static void go_active(struct rs_host *h, struct tcb *t)
     tcp_start(h, t);
 }
 
-/* MUST-43, MUST-44. */
+/* MUST-43, MUST-44.  Section 3.10.1's errors: RS_ENORES for "insufficient resources", RS_EEXIST for
+ * "connection already exists".  The SYN goes with the next output. */
 int rs_open_active(struct rs_host *h, const struct rs_endpoint *asked,
                    const struct rs_endpoint *remote, rs_time now)
 {
@@ -51,7 +53,7 @@ int rs_open_active(struct rs_host *h, const struct rs_endpoint *asked,
 
 /* A passive OPEN has a TCB of its own, so that it changes nothing of those there are (MUST-41), and
  * only one for the same two sockets is in its way (MUST-42).  The local address may be given
- * (MUST-43). */
+ * (MUST-43).  A remote socket is given in full or not at all. */
 static int open_listening(struct rs_host *h, const struct rs_endpoint *local,
                           const struct rs_endpoint *remote, bool stays)
 {
@@ -94,6 +96,9 @@ int rs_listen(struct rs_host *h, const struct rs_endpoint *local, rs_time now)
     return open_listening(h, local, NULL, true);
 }
 
+/* Section 3.10.1, LISTEN: "if the OPEN call is active and the remote socket is specified, then
+ * change the connection from passive to active" and send a SYN.  The OPEN counts as active from
+ * then on, for a RST too (MUST-11). */
 int rs_open_from_listen(struct rs_host *h, int conn, const struct rs_endpoint *remote, rs_time now)
 {
     struct tcb *t = tcb_of_handle(h, conn);
@@ -115,6 +120,7 @@ int rs_open_from_listen(struct rs_host *h, int conn, const struct rs_endpoint *r
     return 0;
 }
 
+/* A FIN not yet acknowledged counts as an octet queued: the user may wait for both to be gone. */
 static void status_of_queues(const struct tcb *t, struct rs_status *s)
 {
     const uint32_t fin = t->fin_sent && t->snd_una != t->snd_nxt ? 1 : 0;
@@ -128,7 +134,8 @@ static void status_of_queues(const struct tcb *t, struct rs_status *s)
 }
 
 /* STATUS, and with it the soft errors: those of ICMP (SHLD-25) and of R1 (MUST-47), each told once
- * to a user who asks, and to no other (SHLD-20); what remains of urgent text (MUST-33). */
+ * to a user who asks, and to no other (SHLD-20); what remains of urgent text (MUST-33).  Of any
+ * TCB, held by a user or not, so that what a listener made can be seen before it is accepted. */
 int rs_status(struct rs_host *h, int conn, struct rs_status *s)
 {
     struct tcb *t = tcb_any_of_handle(h, conn);

@@ -1,3 +1,5 @@
+/* The timing wheel (wheel.h).  Entries of a slot are a list in no order; what order there is lies
+ * in the slots. */
 #include "refstack/wheel.h"
 
 enum { DIGIT = 6, DIGIT_MASK = WHEEL_SLOTS - 1, SCAN_LIMIT = 16 };
@@ -18,6 +20,7 @@ static unsigned level_of(uint64_t now, uint64_t when)
     return differ ? (unsigned)(63 - __builtin_clzll(differ)) / DIGIT : 0;
 }
 
+/* At the head of its slot's list, in constant time.  A time that has passed counts as now. */
 static void insert(struct wheel *w, wheel_node_of *node_of, void *arg, uint32_t index)
 {
     struct wheel_node *n = node_of(arg, index);
@@ -39,6 +42,7 @@ static void insert(struct wheel *w, wheel_node_of *node_of, void *arg, uint32_t 
     w->used[level] |= UINT64_C(1) << slot;
 }
 
+/* The bit of a slot that becomes empty goes, or first_slot would find it again. */
 void wheel_disarm(struct wheel *w, wheel_node_of *node_of, void *arg, uint32_t index)
 {
     struct wheel_node *n = node_of(arg, index);
@@ -57,6 +61,7 @@ void wheel_disarm(struct wheel *w, wheel_node_of *node_of, void *arg, uint32_t i
     n->slot = 0;
 }
 
+/* UINT64_MAX is never, and stands nowhere. */
 void wheel_arm(struct wheel *w, wheel_node_of *node_of, void *arg, uint32_t index, uint64_t when)
 {
     wheel_disarm(w, node_of, arg, index);
@@ -80,6 +85,7 @@ static bool first_slot(const struct wheel *w, unsigned *level, unsigned *slot)
     return false;
 }
 
+/* The digits above the level are those of now, the level's is the slot, those below are zero. */
 static uint64_t slot_start(const struct wheel *w, unsigned level, unsigned slot)
 {
     const unsigned shift = DIGIT * level;
