@@ -101,7 +101,8 @@ static void acknowledged(struct rs_host *h, struct tcb *t, const struct tcp_seg 
     if (text > 0)
         tcb_event(h, t);
     /* RFC 6298 section 5.3: the timer starts anew when new data is acknowledged. */
-    tcb_disarm(t, RS_TIMER_RETRANSMIT);
+    if (!BUG(RTO_NOT_RESTARTED))
+        tcb_disarm(t, RS_TIMER_RETRANSMIT);
     tcb_disarm(t, RS_TIMER_PROBE);
     tcb_disarm(t, RS_TIMER_USER);
 }
@@ -112,7 +113,8 @@ static void acknowledged(struct rs_host *h, struct tcb *t, const struct tcp_seg 
  * peer that sends text while it receives look as if it lost segments. */
 static bool duplicate_ack(const struct tcb *t, const struct tcp_seg *seg)
 {
-    return seg->ack == t->snd_una && tcp_seg_len(seg) == 0 && offered(t, seg) == t->snd_wnd;
+    return seg->ack == t->snd_una && ((tcp_seg_len(seg) == 0 && offered(t, seg) == t->snd_wnd) ||
+                                      BUG(DUPLICATE_ANY));
 }
 
 /* Fifth: ACK, in ESTABLISHED and after.  The states after it ask for the same processing first;

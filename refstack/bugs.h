@@ -94,6 +94,129 @@
     X(FASTOPEN_ANY, "any fast-open cookie lets text in", semantic) \
     X(OLD_ACK_ACCEPTED, "ACKs however old are accepted with their text", semantic) \
     X(SYN_RESETS, "a SYN in the window resets the connection", semantic) \
+    X(ICMP_QUOTE_SHORT, "an ICMP error quotes nothing behind the IP header", semantic) \
+    X(ECHO_EMPTY, "an echo is answered without the octets that it came with", semantic) \
+    X(ECHO_FROM_GROUP, "an echo to a group is answered from the group", semantic) \
+    X(ROUTE_FIRST, "the first link carries everything", semantic) \
+    X(GATEWAY_ALWAYS, "what is on the link goes to the gateway too", semantic) \
+    X(PLATEAU_UNKNOWN, "Fragmentation Needed that names no size is not heeded", liveness) \
+    X(PMTU_IGNORED, "the path MTU that a router tells is not heeded", liveness) \
+    X(PMTU_FOR_EVER, "a path MTU once learned is never forgotten", semantic) \
+    X(PMTU_SOON, "a larger path MTU is tried at once after a smaller one was told", semantic) \
+    X(PMTU_PROBE_TAIL, "a path MTU probe goes with nothing behind it", liveness) \
+    X(PMTU_PROBE_VAIN, "a path MTU probe that arrives changes nothing", semantic) \
+    X(BLACK_HOLE, "segments that vanish again and again stay as large as they are", liveness) \
+    X(FRAGMENT_CE_LOST, "the mark of congestion on a later fragment is lost", semantic) \
+    X(FRAGMENT_ATOMIC,   \
+      "a fragment that is the whole datagram meets others of its number", semantic) \
+    X(FRAGMENT_HEADLESS, "the first fragment need not hold the upper header", semantic) \
+    X(FRAGMENT_ODD, "a fragment of odd length in the middle is dropped without a word", semantic) \
+    X(HOP_BY_HOP_LATE, "hop-by-hop options are read wherever they stand", semantic) \
+    X(ROUTING_SKIPPED, "a routing header is skipped whatever it asks for", semantic) \
+    X(NO_NEXT_ANSWERED, "a datagram with no next header is answered by an error", semantic) \
+    X(DAD_UNASKED, "an address serves before anybody could claim it", semantic) \
+    X(DAD_UNDEFENDED, "who wants an address of ours is not told that it is taken", semantic) \
+    X(ASKER_TRUSTED, "who asks for us is taken to be reachable", semantic) \
+    X(SOLICIT_FOREVER, "a neighbour that does not answer is asked for ever", resource) \
+    X(WAITING_DROPPED, "a datagram is dropped while its neighbour is asked for", semantic) \
+    X(TIME_WAIT_KILLED, "a reset ends TIME-WAIT whatever is set", semantic) \
+    X(TS_MISSING_TAKEN, "a segment without the timestamp agreed on is taken", semantic) \
+    X(PAWS_FOR_EVER, "TS.Recent counts however old it is", liveness) \
+    X(RTO_NOT_RESTARTED,   \
+      "an ACK of new text leaves the retransmission timer as it runs", semantic) \
+    X(DUPLICATE_ANY,   \
+      "any ACK of SND.UNA counts as a duplicate, text and window or not", semantic) \
+    X(SACK_UNASKED, "SACK is used with a peer that did not offer it", semantic) \
+    X(SACK_ONE_BLOCK, "one SACK block is reported however many there are", semantic) \
+    X(SACK_BELOW_ACK, "a SACK block that begins below the ACK is believed", semantic) \
+    X(WSCALE_ONE_SIDED, "the window is scaled though the peer did not offer it", semantic) \
+    X(WSCALE_UNCLAMPED, "a scale of more than 14 is used as it is", semantic) \
+    X(TS_ON_SYN_ONLY, "timestamps stand in the SYN only", semantic) \
+    X(TS_UNASKED, "timestamps are used with a peer that did not offer them", semantic) \
+    X(TS_UPTIME, "timestamps tell how long the host has been up", leak) \
+    X(TS_NO_SAMPLE, "an echoed timestamp gives no sample", semantic) \
+    X(TS_ECHO_BELIEVED, "an echo of a time that never was gives a sample", semantic) \
+    X(WINDOW_ROUNDED, "the right edge moves back by what the scale rounds off", semantic) \
+    X(PORT_IN_USE, "a port is drawn though a connection to the same peer has it", semantic) \
+    X(RTO_FIRST_LONG, "the first retransmission timeout is three seconds", semantic) \
+    X(RTO_RUNS_ON, "the retransmission timer runs though all is acknowledged", semantic) \
+    X(RTO_SYN_FORGOTTEN, "after a lost SYN text begins with the usual timeout", semantic) \
+    X(RTO_UNBOUNDED,   \
+      "samples may make the retransmission timeout as long as they like", liveness) \
+    X(DEADLINE_OF_FIRST,   \
+      "of timers that are due together the first one tells the deadline", liveness) \
+    X(UTO_IGNORED, "the user timeout that the peer asks for is not heeded", semantic) \
+    X(UTO_OVERRULES, "the peer's user timeout overrules that of the application", semantic) \
+    X(UTO_SECONDS, "the granularity bit of the user timeout option is not read", semantic) \
+    X(UTO_UNLIMITED, "the peer may ask for any user timeout", resource) \
+    X(UTO_SHORTENS, "the peer may ask for a user timeout shorter than ours", semantic) \
+    X(UTO_ZERO, "a user timeout option of zero asks for the longest", resource) \
+    X(UTO_CUT, "a user timeout of more than fifteen bits is cut to them", semantic) \
+    X(UTO_UNASKED, "the user timeout option is sent unasked", semantic) \
+    X(UTO_KEEPALIVE, "keep-alive gives up before the user timeout agreed on", semantic) \
+    X(LOST_SYN_UNPAID, "a lost SYN leaves the initial window as it is", semantic) \
+    X(IDLE_WINDOW_KEPT, "after idle time the whole window goes out at once", semantic) \
+    X(INITIAL_WINDOW_LARGE, "the initial window is sixty-four segments", semantic) \
+    X(SSTHRESH_EACH_RTO, "each timeout of one segment halves ssthresh again", semantic) \
+    X(AVOIDANCE_PER_ACK, "congestion avoidance opens cwnd by a segment for each ACK", semantic) \
+    X(LIMITED_COUNTED, "what limited transmit sent counts in ssthresh", semantic) \
+    X(LIMITED_NOT, "the first two duplicate ACKs let nothing go", semantic) \
+    X(LIMITED_BEYOND_EDGE, "limited transmit does not heed the window", semantic) \
+    X(LIMITED_OPENS, "limited transmit opens cwnd", semantic) \
+    X(CWND_STAYS_INFLATED, "what recovery inflated cwnd by is kept", semantic) \
+    X(CWND_NOT_INFLATED, "duplicate ACKs during recovery let nothing go", semantic) \
+    X(PARTIAL_ACK_IGNORED, "a partial ACK resends nothing", liveness) \
+    X(PARTIAL_ACK_EMPTIES, "partial ACKs take cwnd down to nothing", liveness) \
+    X(RECOVER_FORGOTTEN, "duplicates from before a timeout start a recovery", semantic) \
+    X(RECOVERY_OUTLASTS_RTO, "a timeout does not end a recovery under way", semantic) \
+    X(LOST_BY_OCTETS, "runs of SACKed segments do not tell of a loss, octets alone do", semantic) \
+    X(PIPE_COUNTS_LOST, "what is lost counts as being in the pipe", semantic) \
+    X(LAST_LOSS_FIRST, "of several holes the last is sent again first", semantic) \
+    X(RECOVERY_EACH_LOSS, "each loss of one flight cuts cwnd again", semantic) \
+    X(RACK_AT_ONCE, "a segment overtaken is held lost at once", semantic) \
+    X(RACK_REORDERING_UNSEEN,   \
+      "segments that were only late do not count as reordering", semantic) \
+    X(RACK_DSACK_UNHEARD, "DSACKs do not widen the reordering window", semantic) \
+    X(RACK_WINDOW_KEPT, "the reordering window never becomes smaller again", semantic) \
+    X(TLP_NEVER, "the tail of a flight is not probed", semantic) \
+    X(TLP_AGAIN, "the tail is probed again and again", liveness) \
+    X(TLP_HASTY, "the probe does not wait for the delayed ACK of a single segment", semantic) \
+    X(TLP_OLD_TEXT, "the probe is old text though there is new", semantic) \
+    X(TLP_UNPAID, "a loss that the probe repaired leaves cwnd as it is", semantic) \
+    X(TLP_ALWAYS_PAID, "a probe that was needless is taken for a loss", semantic) \
+    X(REORDER_TIMER_LOST,   \
+      "another timer for losses takes the place of that for reordering", semantic) \
+    X(ECN_REFLECTED, "a SYN,ACK that reflects both bits grants ECN", semantic) \
+    X(ECN_SYN_AGAIN, "a SYN sent again asks for ECN as the first did", liveness) \
+    X(ECT_ALWAYS, "every segment is marked as able to tell congestion", semantic) \
+    X(ECT_ON_PROBE, "a window probe is marked as able to tell congestion", semantic) \
+    X(ECN_EACH_ACK, "each ACK with ECE halves the window", semantic) \
+    X(ECN_TWICE, "an echo during recovery halves the window again", semantic) \
+    X(ECN_UNASKED, "an echo of congestion counts though ECN was not agreed on", semantic) \
+    X(CWR_NEVER, "the peer is not told that the window was halved", liveness) \
+    X(FASTOPEN_UNASKED, "a listener gives cookies though fast open is off", semantic) \
+    X(FASTOPEN_NO_COOKIE, "who asks for a cookie gets none", semantic) \
+    X(FASTOPEN_ONE_COOKIE, "one cookie serves every client", leak) \
+    X(FASTOPEN_PENDING, "any number of fast opens may be pending", resource) \
+    X(FASTOPEN_LEAK, "a fast open that ended still counts as pending", resource) \
+    X(FASTOPEN_FORGETFUL, "a client asks for a cookie each time anew", semantic) \
+    X(FASTOPEN_INSISTS, "a SYN with text that was lost is tried again the next time", liveness) \
+    X(FASTOPEN_AGAIN, "a SYN sent again carries the cookie and its text as before", liveness) \
+    X(COOKIE_ANY_LENGTH, "a cookie of any length is taken", semantic) \
+    X(EXPERIMENT_ANY,   \
+      "an option for experiments is taken for Fast Open whatever it says", semantic) \
+    X(CUBIC_HALVES, "CUBIC keeps half of the window on loss", semantic) \
+    X(CUBIC_NO_FLOOR, "ssthresh may fall below two segments", liveness) \
+    X(CUBIC_LINEAR, "CUBIC has no plateau at the window of before the loss", semantic) \
+    X(CUBIC_UNBOUNDED, "the cubic may be any multiple of cwnd ahead", semantic) \
+    X(CUBIC_UNFRIENDLY, "CUBIC is slower than Reno on a short path", semantic) \
+    X(CUBIC_SHRINKS, "an ACK makes cwnd smaller where the cubic is", semantic) \
+    X(CUBIC_ALPHA,   \
+      "the Reno-friendly estimate grows by a segment a window from the first", semantic) \
+    X(CUBIC_GREEDY, "a second loss lower down leaves no room for others", semantic) \
+    X(CUBIC_CLOCK_RUNS, "time in which little is sent lets the cubic grow", semantic) \
+    X(CUBIC_RTO_FORGOTTEN, "after a timeout CUBIC aims at the window of before", semantic) \
+    X(HALF_OPEN_FOREVER, "a handshake that nobody finishes is never given up", resource) \
     X(WINDOW_SIGNED,   \
       "a window of 32768 or more is taken for a negative one, that is for none", liveness) \
     X(CHECKSUM_WITHOUT_OPTIONS, "the checksum sent leaves out the options", semantic) \

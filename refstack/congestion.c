@@ -22,13 +22,15 @@ static const struct cc_algorithm *algorithm(const struct tcb *t)
 /* RFC 5681 section 3.1's initial window, in the larger form of RFC 6928 section 2. */
 static uint32_t initial_window(const struct tcb *t)
 {
+    if (BUG(INITIAL_WINDOW_LARGE))
+        return 64u * t->smss;
     return min_u32(10u * t->smss, max_u32(2u * t->smss, 14600));
 }
 
 void cc_init(struct tcb *t)
 {
     /* A lost SYN or SYN,ACK leaves one segment (RFC 5681 section 3.1). */
-    t->cwnd = t->retransmits ? t->smss : initial_window(t);
+    t->cwnd = t->retransmits && !BUG(LOST_SYN_UNPAID) ? t->smss : initial_window(t);
     t->ssthresh = UINT32_MAX;
     t->recover = t->iss;
     t->bytes_acked = 0;
@@ -43,8 +45,8 @@ static void newreno_grow(struct rs_host *h, struct tcb *t, uint32_t acked)
 {
     (void)h;
     t->bytes_acked += acked;
-    if (t->bytes_acked >= t->cwnd) {
-        t->bytes_acked -= t->cwnd;
+    if (t->bytes_acked >= t->cwnd || BUG(AVOIDANCE_PER_ACK)) {
+        t->bytes_acked -= min_u32(t->bytes_acked, t->cwnd);
         t->cwnd += t->smss;
     }
 }
@@ -94,7 +96,7 @@ void cc_on_ack(struct rs_host *h, struct tcb *t, uint32_t acked, uint32_t flight
 void cc_on_congestion(struct rs_host *h, struct tcb *t)
 {
     const uint32_t flight = t->snd_nxt - t->snd_una;
-    const bool counts_all = t->sack_on || t->in_recovery;
+    const bool counts_all = t->sack_on || t->in_recovery || BUG(LIMITED_COUNTED);
     (void)h;
     t->ssthresh = algorithm(t)->ssthresh(t, counts_all ? flight : min_u32(flight, t->cwnd));
     t->bytes_acked = 0;
@@ -105,7 +107,7 @@ void cc_on_congestion(struct rs_host *h, struct tcb *t)
  * start after a timeout is RFC 2525 section 2.2. */
 void cc_on_rto(struct rs_host *h, struct tcb *t)
 {
-    if (t->retransmits == 1)
+    if (t->retransmits == 1 || BUG(SSTHRESH_EACH_RTO))
         cc_on_congestion(h, t);
     if (algorithm(t)->timeout)
         algorithm(t)->timeout(t);
@@ -120,6 +122,6 @@ void cc_on_idle(struct rs_host *h, struct tcb *t)
     if (t->snd_una != t->snd_nxt)
         return;
     not_in_use(h, t);
-    if (t->last_sent && h->now - t->last_sent > t->rto)
+    if (t->last_sent && h->now - t->last_sent > t->rto && !BUG(IDLE_WINDOW_KEPT))
         t->cwnd = min_u32(t->cwnd, initial_window(t));
 }

@@ -39,7 +39,7 @@ static void begin_epoch(struct rs_host *h, struct tcb *t)
     c->epoch_ms = clock_ms(h);
     c->w_est = t->cwnd;
     t->bytes_acked = 0;
-    if (t->cwnd >= c->w_max) {
+    if (t->cwnd >= c->w_max || BUG(CUBIC_LINEAR)) {
         c->w_max = t->cwnd;
         c->k_ms = 0;
         return;
@@ -64,9 +64,9 @@ static uint32_t target(const struct tcb *t, uint32_t elapsed_ms)
     const int64_t grown = dt * dt * dt / 10000 * 4 * t->smss / 1000000;
     const int64_t w = c->w_max + grown;
     if (w < t->cwnd)
-        return t->cwnd;
+        return BUG(CUBIC_SHRINKS) && w > t->smss ? (uint32_t)w : t->cwnd;
     const uint32_t most = t->cwnd + t->cwnd / 2;
-    return w > most ? most : (uint32_t)w;
+    return w > most && !BUG(CUBIC_UNBOUNDED) ? most : (uint32_t)w;
 }
 
 /* Section 4.3, the Reno-friendly window: alpha = 3 (1 - beta) / (1 + beta) = 9/17, or 1 once the
@@ -75,7 +75,7 @@ static uint32_t target(const struct tcb *t, uint32_t elapsed_ms)
 static void grow_estimate(struct tcb *t, uint32_t acked)
 {
     struct cubic *c = &t->cubic;
-    const bool below = c->w_est < c->cwnd_prior;
+    const bool below = c->w_est < c->cwnd_prior && !BUG(CUBIC_ALPHA);
     const uint64_t gain = (below ? UINT64_C(9) : 17) * t->smss;
     const uint64_t cost = UINT64_C(17) * t->cwnd;
     const uint64_t waiting = (uint64_t)t->bytes_acked + acked;
@@ -97,10 +97,12 @@ static void cubic_grow(struct rs_host *h, struct tcb *t, uint32_t acked)
     c->used_ms = clock_ms(h);
     grow_estimate(t, acked);
     const uint32_t aim = target(t, clock_ms(h) - c->epoch_ms);
-    const uint32_t grown = t->cwnd + (uint32_t)((uint64_t)(aim - t->cwnd) * acked / t->cwnd);
+    const bool friendly = !BUG(CUBIC_UNFRIENDLY) && !BUG(CUBIC_SHRINKS);
+    const int64_t step = ((int64_t)aim - t->cwnd) * acked / t->cwnd;
+    const uint32_t grown = (uint32_t)(t->cwnd + step);
     /* An ACK never makes cwnd smaller, as one of gVisor's did where the curve lay below
      * (5f8c66e26). */
-    t->cwnd = c->w_est > grown ? c->w_est : grown;
+    t->cwnd = friendly && c->w_est > grown ? c->w_est : grown;
 }
 
 /* Section 4.6 and, for w_max, 4.7: fast convergence.  A flow whose window is smaller than at its
@@ -109,14 +111,15 @@ static uint32_t cubic_ssthresh(struct tcb *t, uint32_t flight)
 {
     struct cubic *c = &t->cubic;
     const uint32_t least = 2u * t->smss;
-    const uint32_t ssthresh = (uint32_t)((uint64_t)flight * BETA_NUM / BETA_DEN);
+    const uint32_t kept = BUG(CUBIC_HALVES) ? 5 : BETA_NUM;
+    const uint32_t ssthresh = (uint32_t)((uint64_t)flight * kept / BETA_DEN);
 
     c->cwnd_prior = t->cwnd;
-    c->w_max = t->cwnd < c->w_max ? (uint32_t)((uint64_t)t->cwnd * (BETA_DEN + BETA_NUM) /
-                                               (2 * BETA_DEN))
-                                  : t->cwnd;
+    const bool converges = t->cwnd < c->w_max && !BUG(CUBIC_GREEDY);
+    const uint64_t part = BETA_DEN + BETA_NUM;
+    c->w_max = converges ? (uint32_t)(t->cwnd * part / (2 * BETA_DEN)) : t->cwnd;
     c->epoch_ms = 0;
-    return ssthresh > least ? ssthresh : least;
+    return ssthresh > least || BUG(CUBIC_NO_FLOOR) ? ssthresh : least;
 }
 
 /* Section 4.2: the time of a stage does not include what is spent with cwnd not in use; else the
@@ -126,7 +129,7 @@ static void cubic_pause(struct rs_host *h, struct tcb *t)
     struct cubic *c = &t->cubic;
     const uint32_t now = clock_ms(h);
 
-    if (c->epoch_ms == 0)
+    if (c->epoch_ms == 0 || BUG(CUBIC_CLOCK_RUNS))
         return;
     c->epoch_ms += now - c->used_ms;
     c->used_ms = now;
@@ -135,7 +138,7 @@ static void cubic_pause(struct rs_host *h, struct tcb *t)
 /* Section 4.8: the first stage after a timeout begins at its plateau, K being 0. */
 static void cubic_timeout(struct tcb *t)
 {
-    t->cubic.w_max = 0;
+    t->cubic.w_max = BUG(CUBIC_RTO_FORGOTTEN) ? t->cubic.w_max : 0;
     t->cubic.epoch_ms = 0;
 }
 

@@ -8,7 +8,7 @@ enum { NOT_ECT = 0, ECT_0 = 2, CE = 3, ECN_MASK = 3 };
 uint16_t ecn_syn_flags(const struct tcb *t)
 {
     if (t->state == RS_SYN_SENT)
-        return t->cfg->ecn && t->retransmits == 0 ? TCP_ECE | TCP_CWR : 0;
+        return t->cfg->ecn && (t->retransmits == 0 || BUG(ECN_SYN_AGAIN)) ? TCP_ECE | TCP_CWR : 0;
     return t->ecn_on ? TCP_ECE : 0;
 }
 
@@ -19,7 +19,9 @@ void ecn_agree(struct tcb *t, const struct tcp_seg *syn)
     const uint16_t both = TCP_ECE | TCP_CWR;
     const uint16_t expected = (syn->flags & TCP_ACK) ? TCP_ECE : both;
 
-    t->ecn_on = t->cfg->ecn && (syn->flags & both) == expected;
+    const uint16_t said = BUG(ECN_REFLECTED) ? syn->flags & expected : syn->flags & both;
+
+    t->ecn_on = t->cfg->ecn && said == expected;
 }
 
 /* Sections 6.1.4 to 6.1.6: only text sent for the first time, into an open window, is ECT.  The
@@ -27,7 +29,8 @@ void ecn_agree(struct tcb *t, const struct tcp_seg *syn)
  * that the receiver drops by its number, mark and all. */
 uint8_t ecn_mark(const struct tcb *t, bool new_text)
 {
-    return t->ecn_on && new_text && t->snd_wnd > 0 ? ECT_0 : NOT_ECT;
+    const bool into_room = t->snd_wnd > 0 || BUG(ECT_ON_PROBE);
+    return t->ecn_on && ((new_text && into_room) || BUG(ECT_ALWAYS)) ? ECT_0 : NOT_ECT;
 }
 
 /* Section 6.1.3: CE is echoed until the sender says it has slowed down. */
@@ -47,7 +50,11 @@ void ecn_on_segment(struct tcb *t, const struct tcp_seg *seg, const struct datag
  * this window already. */
 void ecn_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg)
 {
-    if (!t->ecn_on || !(seg->flags & TCP_ECE) || t->in_recovery || !seq_gt(t->snd_una, t->ecn_edge))
+    const bool agreed = t->ecn_on || BUG(ECN_UNASKED);
+    const bool paid = (t->in_recovery && !BUG(ECN_TWICE)) ||
+                      (!seq_gt(t->snd_una, t->ecn_edge) && !BUG(ECN_EACH_ACK));
+
+    if (!agreed || !(seg->flags & TCP_ECE) || paid)
         return;
     cc_on_congestion(h, t);
     t->cwnd = t->ssthresh;

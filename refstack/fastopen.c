@@ -15,7 +15,8 @@ static void cookie_for(const struct rs_host *h, const struct rs_addr *client, ui
 {
     uint64_t w[3] = { USE_COOKIE };
 
-    memcpy(&w[1], client->octet, 16);
+    if (!BUG(FASTOPEN_ONE_COOKIE))
+        memcpy(&w[1], client->octet, 16);
     const uint64_t mac = siphash(h->key, w, sizeof w);
     memcpy(to, &mac, COOKIE_OCTETS);
 }
@@ -27,17 +28,17 @@ bool fastopen_accept(struct rs_host *h, struct tcb *l, struct tcb *t, const stru
 {
     uint8_t cookie[COOKIE_OCTETS];
 
-    if (!t->cfg->fastopen || !o->has_cookie || !l->stays)
+    if ((!t->cfg->fastopen && !BUG(FASTOPEN_UNASKED)) || !o->has_cookie || !l->stays)
         return false;
     cookie_for(h, &t->remote.addr, cookie);
     const bool ours =
         o->cookie_len == COOKIE_OCTETS && memcmp(o->cookie, cookie, COOKIE_OCTETS) == 0;
     if (!ours && !BUG(FASTOPEN_ANY)) {
-        t->cookie_due = true;
+        t->cookie_due = !BUG(FASTOPEN_NO_COOKIE);
         return false;
     }
     /* Section 5.1: so many may be pending, then it is the plain handshake for the others. */
-    if (l->listener.fast_pending >= t->cfg->fastopen_pending)
+    if (l->listener.fast_pending >= t->cfg->fastopen_pending && !BUG(FASTOPEN_PENDING))
         return false;
     l->listener.fast_pending++;
     t->fast = t->syn_text = true;
@@ -50,7 +51,7 @@ void fastopen_settled(struct rs_host *h, struct tcb *t)
 {
     struct tcb *l = tcb_at(h, t->fast_listener);
 
-    if (t->fast && l && l->in_use && l->listener.fast_pending > 0)
+    if (t->fast && l && l->in_use && l->listener.fast_pending > 0 && !BUG(FASTOPEN_LEAK))
         l->listener.fast_pending--;
     t->fast = false;
 }
@@ -84,13 +85,13 @@ void fastopen_learn(struct rs_host *h, const struct tcb *t, const struct tcp_opt
     if (!t->cookie_due)
         return;
     /* Section 4.1.1: 4 to 16 octets; any other length is no cookie. */
-    if (o->has_cookie && o->cookie_len >= 4 && o->cookie_len <= 16) {
+    if (o->has_cookie && o->cookie_len >= 4 && o->cookie_len <= 16 && !BUG(FASTOPEN_FORGETFUL)) {
         struct fastopen_entry *e = remember(h, &t->remote.addr);
         e->len = o->cookie_len;
         e->mss = t->smss;
         memcpy(e->cookie, o->cookie, o->cookie_len);
     }
-    if (t->retransmits > 0)
+    if (t->retransmits > 0 && !BUG(FASTOPEN_INSISTS))
         remember(h, &t->remote.addr)->not_before = h->now + negative_lifetime;
 }
 
@@ -100,8 +101,8 @@ uint32_t fastopen_room(struct rs_host *h, const struct tcb *t)
 {
     const struct fastopen_entry *e = remembered(h, &t->remote.addr);
 
-    if (!t->cookie_due || t->state != RS_SYN_SENT || t->snd_nxt != t->iss || !e || e->len == 0 ||
-        e->not_before > h->now)
+    if (!t->cookie_due || t->state != RS_SYN_SENT || !e || e->len == 0 ||
+        e->not_before > h->now || (t->snd_nxt != t->iss && !BUG(FASTOPEN_AGAIN)))
         return 0;
     return e->mss - TCP_OPT_MAX;
 }
@@ -120,7 +121,7 @@ void fastopen_option(struct rs_host *h, const struct tcb *t, struct tcp_option *
     if (t->state != RS_SYN_SENT) {
         cookie_for(h, &t->remote.addr, own);
         opt->u.cookie.len = COOKIE_OCTETS;
-    } else if (t->snd_nxt != t->iss || (e && e->not_before > h->now)) {
+    } else if ((t->snd_nxt != t->iss && !BUG(FASTOPEN_AGAIN)) || (e && e->not_before > h->now)) {
         return;
     } else if (e) {
         opt->u.cookie.len = e->len;

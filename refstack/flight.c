@@ -237,17 +237,20 @@ bool flight_first_lost(const struct pool *p, const struct flight *f, uint32_t un
 {
     const struct list *l = list_of(p, f);
     uint32_t start = una;
+    bool found = false;
 
     pool_steps(p, l ? l->n : 0);
     for (uint32_t i = 0; l && i < l->n; i++) {
         if (l->rec[i].flags & FLIGHT_LOST) {
             *left = start;
             *right = l->rec[i].end;
-            return true;
+            found = true;
+            if (!BUG(LAST_LOSS_FIRST))
+                break;
         }
         start = l->rec[i].end;
     }
-    return false;
+    return found;
 }
 
 /* It has left the ranks of the lost and is in flight again, at this time: gVisor (ff04d019e) kept
@@ -296,7 +299,8 @@ static uint32_t octets_with(const struct pool *p, const struct flight *f, uint32
 /* An octet judged lost and sent again counts once, as SetPipe has it (RFC 6675 section 4). */
 uint32_t flight_pipe(const struct pool *p, const struct flight *f, uint32_t una)
 {
-    return octets_with(p, f, una, FLIGHT_SACKED | FLIGHT_LOST, 0);
+    const uint32_t gone = BUG(PIPE_COUNTS_LOST) ? FLIGHT_SACKED : FLIGHT_SACKED | FLIGHT_LOST;
+    return octets_with(p, f, una, gone, 0);
 }
 
 uint32_t flight_sacked(const struct pool *p, const struct flight *f, uint32_t una)

@@ -214,7 +214,8 @@ static enum rs_reason store(struct rs_host *h, struct frag_queue *q, const struc
     chain_put(&h->pool, &q->data, f->off, f->data, (uint32_t)f->len);
     q->piece[q->n++] = (struct piece){ .from = (uint16_t)f->off, .to = (uint16_t)end };
     q->have += (uint32_t)f->len;
-    q->ecn_seen |= (uint8_t)(1 << f->ecn);
+    if (f->off == 0 || !BUG(FRAGMENT_CE_LOST))
+        q->ecn_seen |= (uint8_t)(1 << f->ecn);
     return RS_REASON_IP_FRAGMENT_HELD;
 }
 

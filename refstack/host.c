@@ -29,7 +29,7 @@ void rs_config_default(struct rs_config *c)
             .rcv_buf = 256 * 1024,
             .min_mss = 48,
             .msl = 120 * RS_SEC,
-            .rto_initial = RS_SEC,
+            .rto_initial = BUG(RTO_FIRST_LONG) ? 3 * RS_SEC : RS_SEC,
             .rto_min = RS_SEC,
             .rto_max = 60 * RS_SEC,
             .delayed_ack = 200 * RS_MSEC,

@@ -9,15 +9,16 @@ static void echo_reply(struct rs_host *h, const struct datagram *ip, const struc
                                 .tos = ip->tos, .ttl = h->cfg.tcp.ttl };
     uint8_t head[ICMP_HEADER];
     struct icmp_msg reply = *echo;
+    const size_t body_len = BUG(ECHO_EMPTY) ? 0 : echo->body_len;
 
     reply.type = ICMP_ECHO_REPLY;
     reply.csum = 0;
     reply.body_len = 0;
     icmp_emit(&reply, head, sizeof head);
     const uint32_t sum = csum_add(0, head, sizeof head);
-    reply.csum = csum_fold(csum_add(sum, echo->body, echo->body_len));
+    reply.csum = csum_fold(csum_add(sum, echo->body, body_len));
     icmp_emit(&reply, head, sizeof head);
-    ip_send(h, &out, head, echo->body, echo->body_len);
+    ip_send(h, &out, head, echo->body, body_len);
 }
 
 static void take_error(struct rs_host *h, const struct icmp_msg *m)

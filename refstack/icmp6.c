@@ -12,7 +12,8 @@ static void echo_reply(struct rs_host *h, const struct datagram *ip, const struc
     struct icmp_msg reply = *echo;
     struct rs_addr from = ip->dst;
 
-    if (ip_is_multicast(&ip->dst) && !ip_source_on(h, h->in_link, &ip->src, &from))
+    if (ip_is_multicast(&ip->dst) && !BUG(ECHO_FROM_GROUP) &&
+        !ip_source_on(h, h->in_link, &ip->src, &from))
         return;
     const struct ip_out out = { .src = &from, .dst = &ip->src, .proto = IP_PROTO_ICMP6,
                                 .tos = ip->tos, .ttl = h->cfg.tcp.ttl };

@@ -69,7 +69,7 @@ static void send4(struct rs_host *h, const struct rs_addr *src, const struct dat
                   struct icmp_msg *m)
 {
     uint8_t buf[IP4_HEADER + ICMP_HEADER + IP4_HEADER + IP4_OPT_MAX + QUOTED4];
-    const size_t quoted = d->start_len - d->len + QUOTED4;
+    const size_t quoted = d->start_len - d->len + (BUG(ICMP_QUOTE_SHORT) ? 0 : QUOTED4);
 
     m->body_len = d->start_len < quoted && !BUG(ICMP_QUOTES_BEYOND) ? d->start_len : quoted;
     const size_t n = ip_emit_header(h, src, &d->src, IP_PROTO_ICMP, 0, h->cfg.tcp.ttl,

@@ -92,7 +92,8 @@ void icmp_error_for_tcp(struct rs_host *h, const struct icmp_error *e)
     }
     /* A size no smaller than what was sent is no reason for the error, and a lie. */
     if (e->too_big) {
-        const uint32_t mtu = e->mtu ? e->mtu : next_plateau(q.total);
+        const uint32_t unsaid = BUG(PLATEAU_UNKNOWN) ? q.total : next_plateau(q.total);
+        const uint32_t mtu = e->mtu ? e->mtu : unsaid;
         judged(h, t, NULL, mtu < q.total ? RS_REASON_ACCEPTED : RS_REASON_ICMP_IGNORED);
         if (mtu < q.total)
             pmtu_told(h, t, q.seq, mtu);

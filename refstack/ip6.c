@@ -70,7 +70,8 @@ static enum rs_reason judge_routing(struct rs_host *h, const struct walk *w,
     struct rcur c = rcur_of(e->body, e->body_len);
 
     rcur_u8(&c);
-    return rcur_u8(&c) == 0 ? RS_REASON_ACCEPTED : problem(h, w, PARAM_HEADER, w->at + 2);
+    const bool spent = rcur_u8(&c) == 0 || BUG(ROUTING_SKIPPED);
+    return spent ? RS_REASON_ACCEPTED : problem(h, w, PARAM_HEADER, w->at + 2);
 }
 
 /* RFC 7112: the first fragment holds all headers up to the upper layer's. */
@@ -98,18 +99,18 @@ static enum rs_reason take_fragment(struct rs_host *h, struct walk *w, bool *spe
     const uint32_t off = f.off & IP6_OFFSET;
     const bool more = (f.off & IP6_MORE) != 0;
     const size_t len = left - IP6_FRAG_HEADER;
-    if (off == 0 && !more) {
+    if (off == 0 && !more && !BUG(FRAGMENT_ATOMIC)) {
         w->next_at = w->at;
         w->at += IP6_FRAG_HEADER;
         w->d.proto = f.next;
         return RS_REASON_ACCEPTED;
     }
     *spent = true;
-    if (more && len % 8 != 0)
+    if (more && len % 8 != 0 && !BUG(FRAGMENT_ODD))
         return problem(h, w, PARAM_HEADER, 4);
     if (off + len > UINT16_MAX)
         return problem(h, w, PARAM_HEADER, w->at + 2);
-    if (off == 0 && !chain_complete(w))
+    if (off == 0 && !chain_complete(w) && !BUG(FRAGMENT_HEADLESS))
         return problem(h, w, PARAM_CHAIN, 0);
     const struct fragment piece = {
         .src = w->d.src,
@@ -137,7 +138,7 @@ static enum rs_reason take_extension(struct rs_host *h, struct walk *w)
     if (++w->extensions > MAX_EXTENSIONS && !BUG(EXTENSION_CHAIN))
         return RS_REASON_IP_EXTENSION;
     /* Section 4.1: hop-by-hop options stand first or not at all. */
-    if (kind == IP6_HOP_BY_HOP && w->at != IP6_HEADER)
+    if (kind == IP6_HOP_BY_HOP && w->at != IP6_HEADER && !BUG(HOP_BY_HOP_LATE))
         return problem(h, w, PARAM_NEXT, w->next_at);
     if (ip6_ext_parse(&e, w->d.start + w->at, w->d.start_len - w->at) != WIRE_OK)
         return RS_REASON_IP_BAD_HEADER;
@@ -171,7 +172,7 @@ static void deliver(struct rs_host *h, struct walk *w)
         judged(h, NULL, NULL, RS_REASON_IP_PROTOCOL);
         if (d->proto == IP_PROTO_UDP)
             icmp_send_error(h, d, ICMP6_UNREACHABLE, 4, 0);
-        else if (d->proto != IP6_NO_NEXT && d->proto != IP_PROTO_TCP)
+        else if ((d->proto != IP6_NO_NEXT || BUG(NO_NEXT_ANSWERED)) && d->proto != IP_PROTO_TCP)
             problem(h, w, PARAM_NEXT, w->next_at);
     }
 }

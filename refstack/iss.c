@@ -42,7 +42,7 @@ uint32_t iss_choose(struct rs_host *h, const struct rs_endpoint *local,
 uint32_t ts_offset_choose(struct rs_host *h, const struct rs_endpoint *local,
                           const struct rs_endpoint *remote)
 {
-    return (uint32_t)keyed(h, local, remote, USE_TIMESTAMP, 0);
+    return BUG(TS_UPTIME) ? 0 : (uint32_t)keyed(h, local, remote, USE_TIMESTAMP, 0);
 }
 
 /* By another connection to the same remote socket, or by a listener, which would be cut off from
@@ -54,6 +54,8 @@ static bool port_taken(struct rs_host *h, struct rs_endpoint local,
     /* A socket is not connected to itself. */
     if (port == remote->port && rs_addr_eq(&local.addr, &remote->addr))
         return true;
+    if (BUG(PORT_IN_USE))
+        return false;
     return tcb_find(h, &local, remote) || tcb_find_listener(h, &local, remote);
 }
 

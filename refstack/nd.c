@@ -142,9 +142,11 @@ static enum rs_reason take_solicitation(struct rs_host *h, const struct datagram
     }
     if (mac) {
         struct neighbour *e = neigh_find(h, h->in_link, &d->src);
-        neigh_learn(h, e ? e : neigh_new(h, h->in_link, &d->src), mac, false);
+        neigh_learn(h, e ? e : neigh_new(h, h->in_link, &d->src), mac,
+                    BUG(ASKER_TRUSTED));
     }
-    advertise(h, &d->src, &n->target);
+    if (!from_nobody || !BUG(DAD_UNDEFENDED))
+        advertise(h, &d->src, &n->target);
     return RS_REASON_ACCEPTED;
 }
 
@@ -209,7 +211,7 @@ size_t dad_output(struct rs_host *h, uint8_t *buf, size_t cap)
         struct own_addr *o = &h->own[i];
         if (o->state != OWN_TENTATIVE || o->deadline > h->now)
             continue;
-        if (o->probed || !h->link[o->link].ethernet) {
+        if (o->probed || !h->link[o->link].ethernet || BUG(DAD_UNASKED)) {
             o->state = OWN_VALID;
             continue;
         }

@@ -66,15 +66,16 @@ void options_agree(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
     t->peer_mss = t->smss;
     if (t->smss > link)
         t->smss = link;
-    t->wscale_on = t->wscale_on && o->has_wscale;
+    t->wscale_on = t->wscale_on && (o->has_wscale || BUG(WSCALE_ONE_SIDED));
     /* RFC 7323 section 2.3: a shift above 14 is taken for 14, so that a window stays below half of
      * the sequence space. */
-    t->snd_wscale = !t->wscale_on ? 0 : o->shift > MAX_WSCALE ? MAX_WSCALE : o->shift;
+    const uint8_t most = BUG(WSCALE_UNCLAMPED) ? 31 : MAX_WSCALE;
+    t->snd_wscale = !t->wscale_on ? 0 : o->shift > most ? most : o->shift;
     /* One end alone does not scale: the peer will read the field as it stands. */
     if (!t->wscale_on)
         t->rcv_wscale = 0;
-    t->ts_on = t->ts_on && o->has_ts;
-    t->sack_on = t->sack_on && o->has_sack_permitted;
+    t->ts_on = t->ts_on && (o->has_ts || BUG(TS_UNASKED));
+    t->sack_on = t->sack_on && (o->has_sack_permitted || BUG(SACK_UNASKED));
     ecn_agree(t, seg);
     /* TS.Recent begins with the SYN's TSval: the first segment after it is tested already. */
     if (t->ts_on) {
@@ -118,6 +119,9 @@ static void put_cookie(struct rs_host *h, const struct tcb *t, struct wcur *w)
 static uint16_t uto_value(const struct tcb *t)
 {
     const rs_time s = (t->cfg->user_timeout ? t->cfg->user_timeout : t->cfg->r2) / RS_SEC;
+
+    if (BUG(UTO_CUT))
+        return (uint16_t)(s & 0x7fff);
     /* 0 is reserved; seconds reach to nine hours. */
     return (uint16_t)(s <= 0x7fff ? (s ? s : 1) : 0x8000 | (s / 60 > 0x7fff ? 0x7fff : s / 60));
 }
@@ -149,7 +153,7 @@ static void put_syn(struct rs_host *h, const struct tcb *t, struct wcur *w)
         opt_put(w, &wscale);
     }
     put_cookie(h, t, w);
-    if (t->cfg->uto && w->p + 4 <= w->end) {
+    if ((t->cfg->uto || BUG(UTO_UNASKED)) && w->p + 4 <= w->end) {
         const struct tcp_option uto = {
             .kind = OPT_USER_TIMEOUT, .len = 4, .typed = true, .u.user_timeout = uto_value(t)
         };
@@ -163,7 +167,7 @@ static void put_syn(struct rs_host *h, const struct tcb *t, struct wcur *w)
 static unsigned sack_blocks(const struct rs_host *h, const struct tcb *t,
                             struct sack_block block[4])
 {
-    const unsigned max = t->ts_on ? 3 : 4;
+    const unsigned max = BUG(SACK_ONE_BLOCK) ? 1 : t->ts_on ? 3 : 4;
     unsigned n = 0;
 
     if (!t->sack_on)
@@ -196,7 +200,7 @@ size_t options_emit(struct rs_host *h, const struct tcb *t, uint16_t flags, uint
     if ((flags & TCP_SYN) || BUG(MSS_EVERYWHERE))
         put_syn(h, t, &w);
     if (!(flags & TCP_SYN)) {
-        if (t->ts_on)
+        if (t->ts_on && !BUG(TS_ON_SYN_ONLY))
             put_ts(h, t, &w);
         put_sack(h, t, &w);
     }

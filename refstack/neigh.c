@@ -161,7 +161,8 @@ const uint8_t *neigh_resolve(struct rs_host *h, unsigned link, const struct rs_a
     e->used = h->now;
     if (e->state == NEIGH_INCOMPLETE) {
         chain_free(&h->pool, &e->waiting);
-        if (chain_append(&h->pool, &e->waiting, datagram, (uint32_t)len) < len)
+        if (chain_append(&h->pool, &e->waiting, datagram, (uint32_t)len) < len ||
+            BUG(WAITING_DROPPED))
             chain_free(&h->pool, &e->waiting);
         return NULL;
     }
@@ -200,7 +201,7 @@ size_t neigh_output(struct rs_host *h, uint8_t *buf, size_t cap)
             e->state = NEIGH_PROBE;
             e->tries = 0;
         }
-        if (e->tries == MAX_SOLICIT) {
+        if (e->tries == MAX_SOLICIT && !BUG(SOLICIT_FOREVER)) {
             report(h, e);
             forget(h, e);
             continue;

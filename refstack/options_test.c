@@ -255,6 +255,64 @@ static void pages_come_back_when_text_and_fin_are_acknowledged_at_once(void **un
     user_sends(2048);
 }
 
+/* RFC 7323 section 2.4: what an ACK has said of the window holds, though a later field cannot say
+ * it for the scale. */
+static void what_was_offered_is_taken_though_the_scale_rounds_it_off(void **unused)
+{
+    static const uint8_t scale_0[] = { 1, 3, 3, 0 };
+    struct rs_config c;
+
+    (void)unused;
+    plain(&c);
+    c.tcp.window_scale = true;
+    c.tcp.window_shift = 8;
+    c.tcp.rcv_buf = 4096;
+    peer_up(&c);
+    answer_syn_with(scale_0, sizeof scale_0);
+    assert_int_equal(p.got.wnd, 4096 >> 8);
+    say("A", 1, 1, 100);
+    get("A", 1, 101, 0);
+    assert_int_equal(p.got.wnd, 3996 >> 8);
+    for (uint32_t i = 0; i < 4; i++)
+        say("A", 101 + i * 999, 1, 999);
+    get("A", 1, 4097, 0);
+    quiet();
+}
+
+/* A segment with that TSval, as many octets long. */
+static void say_at(uint32_t tsval, uint32_t seq, uint32_t len)
+{
+    struct wcur w = wcur_of(p.opt, sizeof p.opt);
+
+    wcur_u16(&w, OPT_NOP << 8 | OPT_NOP);
+    wcur_u16(&w, OPT_TIMESTAMPS << 8 | 10);
+    wcur_u32(&w, tsval);
+    wcur_u32(&w, 0);
+    p.opt_len = 12;
+    say("A", seq, 1, len);
+    p.opt_len = 0;
+}
+
+/* RFC 7323 section 5.5: after 24 days TS.Recent may be half the space away, and counts no more. */
+static void a_timestamp_of_weeks_ago_refuses_nothing(void **unused)
+{
+    static const uint8_t ts[] = { 1, 1, OPT_TIMESTAMPS, 10, 0, 0, 0, 100, 0, 0, 0, 0 };
+    static const rs_time day = 24 * 3600 * RS_SEC;
+
+    (void)unused;
+    for (int old = 0; old <= 1; old++) {
+        struct rs_config c;
+        plain(&c);
+        c.tcp.timestamps = true;
+        peer_up(&c);
+        answer_syn_with(ts, sizeof ts);
+        pass(old ? 25 * day : 23 * day);
+        say_at(99, 1, 5);
+        get("A", 1, old ? 6 : 1, 0);
+        quiet();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +325,8 @@ int main(void)
         cmocka_unit_test(sack_blocks_that_cannot_be_are_not_believed),
         cmocka_unit_test(text_from_the_peer_does_not_put_off_a_retransmission),
         cmocka_unit_test(a_fast_retransmission_gives_no_sample),
+        cmocka_unit_test(what_was_offered_is_taken_though_the_scale_rounds_it_off),
+        cmocka_unit_test(a_timestamp_of_weeks_ago_refuses_nothing),
         cmocka_unit_test(pages_come_back_when_text_and_fin_are_acknowledged_at_once),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,7 +33,8 @@ uint16_t rcv_window_field(struct tcb *t, bool syn)
     const unsigned scale = syn && !BUG(SYN_WINDOW_SCALED) ? 0 : t->rcv_wscale;
     const uint32_t wnd = right_edge(t) - rcv_nxt(t);
     const uint32_t field = min_u32(wnd >> scale, 65535);
-    t->rcv_adv = seq_max(t->rcv_adv, rcv_nxt(t) + (field << scale));
+    const uint32_t told = rcv_nxt(t) + (field << scale);
+    t->rcv_adv = BUG(WINDOW_ROUNDED) ? told : seq_max(t->rcv_adv, told);
     return (uint16_t)field;
 }
 
@@ -117,7 +118,7 @@ static void add_flags(const struct tcb *t, const struct plan *p, bool new_text, 
         seg->flags |= TCP_PSH; /* MUST-61; one for all that was pushed (SHLD-27) */
     if (t->ecn_echo)
         seg->flags |= TCP_ECE;
-    if (t->cwr_due && new_text)
+    if (t->cwr_due && new_text && !BUG(CWR_NEVER))
         seg->flags |= TCP_CWR;
     /* On every segment up to there, retransmitted ones too: the first that arrives tells the peer.
      * A distance that the field does not hold is told as the largest, and brought nearer by the

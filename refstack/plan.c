@@ -106,7 +106,7 @@ static bool worth_sending(const struct tcb *t, uint32_t n, uint32_t unsent, uint
  * inflated in recovery instead, so that the plain difference serves both. */
 static uint32_t congestion_room(const struct rs_host *h, const struct tcb *t)
 {
-    const bool limited = !t->sack_on && !t->in_recovery;
+    const bool limited = !t->sack_on && !t->in_recovery && !BUG(LIMITED_NOT);
     const uint32_t extra = limited ? min_u32(t->dup_acks, 2) * t->smss : 0;
     const uint32_t pipe = flight_pipe(&h->pool, &t->flight, t->snd_una);
 
@@ -134,7 +134,8 @@ static bool plan_new(struct rs_host *h, struct tcb *t, struct plan *p)
     /* A tail loss probe sends one segment whatever cwnd says (RFC 8985 section 7.3): without it the
      * loss of the last segments is found by the retransmission timeout only. */
     const uint32_t cwnd = t->rtx_free && t->tlp_out ? mss : congestion_room(h, t);
-    const uint32_t room = min_u32(window, cwnd);
+    const uint32_t room =
+        BUG(LIMITED_BEYOND_EDGE) && t->dup_acks ? cwnd : min_u32(window, cwnd);
     /* The one segment that may be larger than the path is known to take (RFC 4821 section 7.1). */
     const uint32_t probe = pmtu_probe(h, t, mss, min_u32(room, unsent));
     if (probe) {

@@ -145,6 +145,8 @@ void pmtu_told(struct rs_host *h, struct tcb *t, uint32_t seq, uint32_t mtu)
     struct path *p = path_of(h, t);
     const uint32_t allowed = mtu > least_mtu(t) ? mtu : least_mtu(t);
 
+    if (BUG(PMTU_IGNORED))
+        return;
     if (p && p->probe && seq == p->left && allowed >= t->path_mtu && allowed < p->probe)
         probe_refused(h, t, p, allowed);
     else if (allowed >= current(h, t))
@@ -165,7 +167,8 @@ static void suspect(struct rs_host *h, struct tcb *t)
 {
     enum { TRIES = 3, SAFE = 1280, SAFEST_IP4 = 576 };
 
-    if (!t->cfg->black_holes || t->retransmits < TRIES || t->sendq.len < t->smss)
+    if (!t->cfg->black_holes || t->retransmits < TRIES || t->sendq.len < t->smss ||
+        BUG(BLACK_HOLE))
         return;
     const rs_time wait = t->cfg->pmtu_search ? t->rto : told_lifetime;
     if (current(h, t) > SAFE)
@@ -216,7 +219,7 @@ uint32_t pmtu_probe(struct rs_host *h, struct tcb *t, uint32_t mss, uint32_t roo
     /* Less the options that each segment has, which mss leaves out already. */
     const uint32_t text = size - headers(t) - (t->smss - mss);
     /* With less behind it a lost probe would be found by a timeout, which costs a window. */
-    if (size <= t->path_mtu || room < text + BEHIND * mss)
+    if (size <= t->path_mtu || room < text + (BUG(PMTU_PROBE_TAIL) ? 0 : BEHIND * mss))
         return 0;
     p->high = (uint16_t)high;
     p->probe = (uint16_t)size;
@@ -274,8 +277,10 @@ static void widen(struct tcb *t, uint32_t smss)
  * left to remember. */
 static void probe_succeeded(struct rs_host *h, struct tcb *t, struct path *p)
 {
-    t->path_mtu = p->probe;
-    widen(t, p->probe - headers(t));
+    if (!BUG(PMTU_PROBE_VAIN)) {
+        t->path_mtu = p->probe;
+        widen(t, p->probe - headers(t));
+    }
     p->probe = 0;
     p->next = h->now;
     if (t->path_mtu + least_gain > p->high) {
@@ -327,7 +332,7 @@ void pmtu_refresh(struct rs_host *h, struct tcb *t)
     if (!t->path_mtu)
         return;
     const struct path *p = path_take(h, t);
-    if (!p || t->cfg->pmtu_search || h->now < p->next)
+    if (!p || t->cfg->pmtu_search || (h->now < p->next && !BUG(PMTU_SOON)) || BUG(PMTU_FOR_EVER))
         return;
     pmtu_forget(h, t);
     t->mtu_proven = false;

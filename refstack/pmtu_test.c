@@ -283,7 +283,7 @@ static void a_probe_needs_text_behind_it(void **unused)
     p.mtu = p.tells = 1300;
     transfer(TOTAL);
     p.sim.now += 600 * RS_SEC;
-    p.largest = 0;
+    p.mtu = 1500, p.largest = 0; /* a probe would pass now */
     transfer(4 * 1200);
     assert_int_equal(p.largest, 1300);
     sim_close(&p.sim);

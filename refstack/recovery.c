@@ -40,7 +40,7 @@ static void leave_recovery(struct rs_host *h, struct tcb *t)
     t->in_recovery = false;
     t->dup_acks = 0;
     /* RFC 6582 section 3.2 step 3 (1): no burst of what recovery left unused. */
-    if (!t->sack_on)
+    if (!t->sack_on && !BUG(CWND_STAYS_INFLATED))
         t->cwnd = t->ssthresh < some ? t->ssthresh : some;
 }
 
@@ -55,7 +55,7 @@ static void partial_ack(struct rs_host *h, struct tcb *t, uint32_t acked)
     t->cwnd = acked < t->cwnd ? t->cwnd - acked : 0;
     if (acked >= t->smss)
         t->cwnd += t->smss;
-    if (t->cwnd < t->smss)
+    if (t->cwnd < t->smss && !BUG(PARTIAL_ACK_EMPTIES))
         t->cwnd = t->smss;
 }
 
@@ -64,12 +64,15 @@ static void partial_ack(struct rs_host *h, struct tcb *t, uint32_t acked)
 static void newreno_duplicate(struct rs_host *h, struct tcb *t)
 {
     t->dup_acks++;
-    if (t->in_recovery) {
+    if (BUG(LIMITED_OPENS) && t->dup_acks < DUP_THRESH)
         t->cwnd += t->smss;
+    if (t->in_recovery) {
+        t->cwnd += BUG(CWND_NOT_INFLATED) ? 0 : t->smss;
         return;
     }
     /* Not again for losses of before the last recovery. */
-    if (t->dup_acks != DUP_THRESH || BUG(NO_FAST_RETRANSMIT) || !seq_gt(t->snd_una, t->recover))
+    if (t->dup_acks != DUP_THRESH || BUG(NO_FAST_RETRANSMIT) ||
+        (!seq_gt(t->snd_una, t->recover) && !BUG(RECOVER_FORGOTTEN)))
         return;
     /* What is missing may be a probe of the path's MTU and no sign of congestion. */
     if (pmtu_explains(h, t, t->snd_una, t->snd_una + 1) && pmtu_probe_lost(h, t))
@@ -126,7 +129,8 @@ static rs_time reo_wnd(const struct rs_host *h, const struct tcb *t)
 {
     const struct rack *r = &t->rack;
 
-    if (!r->reordering && (t->in_recovery || sacked_segments(h, t) >= DUP_THRESH))
+    if ((!r->reordering && (t->in_recovery || sacked_segments(h, t) >= DUP_THRESH)) ||
+        BUG(RACK_AT_ONCE))
         return 0;
     const rs_time wnd = (rs_time)(r->mult ? r->mult : 1) * r->min_rtt / 4;
     return wnd < t->srtt ? wnd : t->srtt;
@@ -173,7 +177,8 @@ static void sack_detect(struct rs_host *h, struct tcb *t)
             above += rec->end - start;
             runs++;
         } else if (!(rec->flags & FLIGHT_RESENT) &&
-                   (runs >= DUP_THRESH || above > (DUP_THRESH - 1u) * t->smss)) {
+                   ((runs >= DUP_THRESH && !BUG(LOST_BY_OCTETS)) ||
+                    above > (DUP_THRESH - 1u) * t->smss)) {
             rec->flags |= FLIGHT_LOST;
         }
     }
@@ -221,7 +226,7 @@ static void detect(struct rs_host *h, struct tcb *t)
         tcb_ready(h, t);
         return;
     }
-    if (!t->in_recovery && seq_ge(t->snd_una, t->recover))
+    if ((!t->in_recovery && seq_ge(t->snd_una, t->recover)) || BUG(RECOVERY_EACH_LOSS))
         enter_recovery(h, t);
     tcb_ready(h, t);
 }
@@ -241,7 +246,7 @@ rs_time recovery_probe_timeout_after(const struct tcb *t)
 {
     /* The usual 200 ms, with room for the ACK to be ahead of the probe rather than beside it. */
     static const rs_time max_ack_delay = 250 * RS_MSEC;
-    const bool single = t->snd_nxt - t->snd_una <= t->smss;
+    const bool single = t->snd_nxt - t->snd_una <= t->smss && !BUG(TLP_HASTY);
 
     return t->rtt_valid ? 2 * (rs_time)t->srtt + (single ? max_ack_delay : 2 * RS_MSEC) : RS_SEC;
 }
@@ -250,7 +255,8 @@ rs_time recovery_probe_timeout_after(const struct tcb *t)
  * or an earlier probe unanswered, the timers of those are in charge. */
 bool recovery_may_probe(const struct tcb *t)
 {
-    return t->sack_on && t->cfg->rack && !t->in_recovery && !t->tlp_out && t->retransmits == 0 &&
+    return t->sack_on && t->cfg->rack && !t->in_recovery && !BUG(TLP_NEVER) &&
+           (!t->tlp_out || BUG(TLP_AGAIN)) && t->retransmits == 0 &&
            t->snd_wnd > 0 && t->snd_una != t->snd_nxt && t->snd_una != t->iss &&
            seq_ge(t->snd_una, t->recover);
 }
@@ -260,7 +266,7 @@ void recovery_probe_timeout(struct rs_host *h, struct tcb *t)
 {
     const uint32_t last = seq_max(t->snd_una, t->snd_nxt - t->smss);
     /* A new segment tells as much and costs nothing, being due anyway. */
-    const bool fresh = seq_lt(t->snd_nxt, sendq_end(t)) && !t->fin_sent &&
+    const bool fresh = seq_lt(t->snd_nxt, sendq_end(t)) && !t->fin_sent && !BUG(TLP_OLD_TEXT) &&
                        seq_lt(t->snd_nxt, t->snd_una + t->snd_wnd);
 
     if (!recovery_may_probe(t))
@@ -284,8 +290,8 @@ static void tlp_judge(struct rs_host *h, struct tcb *t, bool dsack, bool duplica
     if (!t->tlp_out || seq_lt(t->snd_una, t->tlp_end))
         return;
     const bool beyond = seq_gt(t->snd_una, t->tlp_end);
-    t->tlp_out = t->tlp_resent && !dsack && !beyond && !duplicate;
-    if (!t->tlp_resent || dsack || !beyond)
+    t->tlp_out = t->tlp_resent && !beyond && ((!dsack && !duplicate) || BUG(TLP_ALWAYS_PAID));
+    if (!t->tlp_resent || (dsack && !BUG(TLP_ALWAYS_PAID)) || !beyond || BUG(TLP_UNPAID))
         return;
     cc_on_congestion(h, t);
     t->cwnd = t->ssthresh;
@@ -319,7 +325,8 @@ static void take_blocks(struct rs_host *h, struct tcb *t, const struct tcp_opts 
     for (unsigned i = 0; i < o->n_sack; i++) {
         const struct sack_block *b = &o->sack[i];
         /* Only what lies above the ACK and was sent says anything. */
-        if (!seq_lt(b->left, b->right) || seq_le(b->left, t->snd_una) ||
+        if (!seq_lt(b->left, b->right) ||
+            (seq_le(b->left, t->snd_una) && !BUG(SACK_BELOW_ACK)) ||
             (seq_gt(b->right, t->snd_nxt) && !BUG(SACK_UNCHECKED)))
             continue;
         flight_sack(&h->pool, &t->flight, t->snd_una, b->left, b->right, fack, d);
@@ -331,9 +338,9 @@ static void take_blocks(struct rs_host *h, struct tcb *t, const struct tcp_opts 
  * One DSACK a round trip widens it; REO_WND_PERSIST recoveries without one let it be as before. */
 static void rack_adapt(struct tcb *t, bool dsack, const struct delivered *d)
 {
-    if (d->reordered)
+    if (d->reordered && !BUG(RACK_REORDERING_UNSEEN))
         t->rack.reordering = true;
-    if (dsack && seq_ge(t->snd_una, t->rack.round)) {
+    if (dsack && seq_ge(t->snd_una, t->rack.round) && !BUG(RACK_DSACK_UNHEARD)) {
         t->rack.round = t->snd_nxt;
         t->rack.mult = (uint8_t)(t->rack.mult < 255 ? (t->rack.mult ? t->rack.mult : 1) + 1 : 255);
         t->rack.persist = REO_WND_PERSIST;
@@ -356,11 +363,11 @@ void recovery_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_opts *o,
         t->dup_acks = 0;
     if (t->in_recovery && seq_ge(t->snd_una, t->recover)) {
         leave_recovery(h, t);
-        if (t->rack.persist && --t->rack.persist == 0)
+        if (t->rack.persist && --t->rack.persist == 0 && !BUG(RACK_WINDOW_KEPT))
             t->rack.mult = 1;
     } else if (acked && !t->in_recovery) {
         cc_on_ack(h, t, acked, flight_before);
-    } else if (acked && !t->sack_on) {
+    } else if (acked && !t->sack_on && !BUG(PARTIAL_ACK_IGNORED)) {
         partial_ack(h, t, acked);
     }
     if (!t->sack_on) {
@@ -388,7 +395,7 @@ void recovery_on_rto(struct rs_host *h, struct tcb *t)
         cc_on_rto(h, t);
     flight_lose_all(&h->pool, &t->flight);
     t->rtx_free = true;
-    t->in_recovery = false;
+    t->in_recovery = t->in_recovery && BUG(RECOVERY_OUTLASTS_RTO);
     t->dup_acks = 0;
     t->recover = t->snd_nxt;
     t->tlp_out = false;

@@ -307,7 +307,7 @@ static unsigned route(const struct rs_host *h, const struct rs_addr *dst)
     unsigned best = 0;
     unsigned link = 0;
 
-    for (unsigned i = 0; h->n_links > 1 && i < h->n_own; i++) {
+    for (unsigned i = 0; h->n_links > 1 && i < h->n_own && !BUG(ROUTE_FIRST); i++) {
         const struct own_addr *o = &h->own[i];
         const struct link *l = &h->link[o->link];
         const uint8_t way = dst->version == 4 ? l->gateway.version : l->gateway6.version;
@@ -340,7 +340,7 @@ struct rs_addr ip_next_hop(const struct rs_host *h, unsigned link, const struct 
     if (gateway->version != dst->version || is_link_local(dst))
         return *dst;
     for (unsigned i = 0; i < h->n_own; i++)
-        if (h->own[i].link == link && covers(&h->own[i], dst))
+        if (h->own[i].link == link && covers(&h->own[i], dst) && !BUG(GATEWAY_ALWAYS))
             return *dst;
     return *gateway;
 }

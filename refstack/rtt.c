@@ -10,7 +10,7 @@ static rs_time clamp(const struct tcb *t, rs_time rto)
 {
     if (rto < t->cfg->rto_min && !BUG(RTO_FLOOR_IGNORED))
         return t->cfg->rto_min;
-    return rto > t->cfg->rto_max ? t->cfg->rto_max : rto;
+    return rto > t->cfg->rto_max && !BUG(RTO_UNBOUNDED) ? t->cfg->rto_max : rto;
 }
 
 /* One part of the sample, the others of what was known. */
@@ -64,11 +64,11 @@ void rtt_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_opts *o, uint
         rtt_sample(t, h->now - t->rtt_start);
         return;
     }
-    if (t->rtt_timing || !t->ts_on || !o->has_ts || o->ts_ecr == 0)
+    if (t->rtt_timing || !t->ts_on || !o->has_ts || o->ts_ecr == 0 || BUG(TS_NO_SAMPLE))
         return;
     /* An echo that is no timestamp of ours gives an age beyond belief, and no sample. */
     const uint32_t age = (uint32_t)(h->now / RS_MSEC) + t->ts_offset - o->ts_ecr;
     const rs_time r = age * RS_MSEC;
-    if (r <= t->cfg->rto_max)
+    if (r <= t->cfg->rto_max || BUG(TS_ECHO_BELIEVED))
         rtt_sample(t, r);
 }

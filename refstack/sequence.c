@@ -26,9 +26,9 @@ enum rs_reason check_timestamps(struct rs_host *h, struct tcb *t, const struct t
      * and what aborts for that can be aborted by anyone.  Where timestamps were not agreed on
      * nothing is asked for (gVisor efe5e737d). */
     if (!o->has_ts)
-        return RS_REASON_TS_MISSING;
-    if (seq_ge(o->ts_val, t->ts_recent) ||
-        host_seconds(h) - t->ts_recent_at > ts_recent_lifetime)
+        return BUG(TS_MISSING_TAKEN) ? GO_ON : RS_REASON_TS_MISSING;
+    const bool old = host_seconds(h) - t->ts_recent_at > ts_recent_lifetime;
+    if (seq_ge(o->ts_val, t->ts_recent) || (old && !BUG(PAWS_FOR_EVER)))
         return GO_ON;
     challenge_ack(h, t);
     return RS_REASON_PAWS;

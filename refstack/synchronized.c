@@ -65,7 +65,7 @@ static enum rs_reason check_rst(struct rs_host *h, struct tcb *t, const struct t
      * into the next connection (RFC 1337 section 2, hazards H1 to H3).  RFC 9293 takes it
      * nevertheless (U-21), so that the fix is a setting. */
     case RS_TIME_WAIT:
-        if (t->cfg->rfc1337) /* RFC 1337 section 3, fix F1 */
+        if (t->cfg->rfc1337 && !BUG(TIME_WAIT_KILLED)) /* RFC 1337 section 3, fix F1 */
             return RS_REASON_RST_IN_TIME_WAIT;
         tcb_closed(h, t, 0);
         return RS_REASON_RESET;

@@ -77,6 +77,15 @@ static void start_unless_running(struct rs_host *h, struct tcb *t, enum rs_timer
 
 static const rs_time uto_limit = 3600 * RS_SEC; /* U_LIMIT */
 
+/* RFC 5482 section 3.1: what the peer asks for counts where the application has not set its own;
+ * section 3.3: of the value 0 nothing is to be made. */
+static bool adopts_uto(const struct tcb *t)
+{
+    const bool own = t->cfg->user_timeout && !BUG(UTO_OVERRULES);
+
+    return t->cfg->uto && !own && ((t->peer_uto & 0x7fff) || BUG(UTO_ZERO)) && !BUG(UTO_IGNORED);
+}
+
 /* R2 of RFC 9293 section 3.8.3 (MUST-20; MUST-22 and MUST-23 for a SYN), or the user timeout when
  * that is shorter (MUST-21).  R2 is a time here, section 3.8.3 allowing a count of retransmissions
  * as well: at least 100 seconds for text and 3 minutes for a SYN (SHLD-11, MUST-23), where a count
@@ -86,11 +95,13 @@ static rs_time patience(const struct tcb *t)
     const rs_time r2 = t->snd_una == t->iss && !BUG(R2_OF_TEXT) ? t->cfg->r2_syn : t->cfg->r2;
     /* RFC 5482 section 3.1: min(U_LIMIT, max(ADV_UTO, REMOTE_UTO, L_LIMIT)), R2 being both the
      * value advertised and the least; an application that set its own is not overruled. */
-    if (t->cfg->uto && !t->cfg->user_timeout && (t->peer_uto & 0x7fff)) {
-        const rs_time unit = t->peer_uto & 0x8000 ? 60 * RS_SEC : RS_SEC;
-        const rs_time told = (t->peer_uto & 0x7fffu) * unit;
-        const rs_time most = told < uto_limit ? told : uto_limit;
-        return most > r2 ? most : r2;
+    if (adopts_uto(t)) {
+        const rs_time unit =
+            (t->peer_uto & 0x8000) && !BUG(UTO_SECONDS) ? 60 * RS_SEC : RS_SEC;
+        const rs_time told =
+            BUG(UTO_ZERO) && !(t->peer_uto & 0x7fff) ? uto_limit : (t->peer_uto & 0x7fffu) * unit;
+        const rs_time most = told < uto_limit || BUG(UTO_UNLIMITED) ? told : uto_limit;
+        return most > r2 || BUG(UTO_SHORTENS) ? most : r2;
     }
     if (BUG(USER_TIMEOUT_IGNORED))
         return r2;
@@ -105,6 +116,16 @@ static bool has_unsent(const struct tcb *t)
     return synchronized(t) && (fin_unsent || seq_lt(t->snd_nxt, sendq_end(t)));
 }
 
+/* The user's interval (MUST-27); RFC 5482 section 4.2: longer than a user timeout that was adopted,
+ * or the probes would end what both ends mean to keep for so long. */
+static rs_time keepalive_after(const struct tcb *t)
+{
+    const rs_time idle = BUG(KEEPALIVE_FIXED) ? 7200 * RS_SEC : t->cfg->keepalive_idle;
+    const rs_time least = adopts_uto(t) && !BUG(UTO_KEEPALIVE) ? patience(t) + RS_SEC : 0;
+
+    return idle > least ? idle : least;
+}
+
 /* One of three runs (RFC 8985 section 8): the reordering timer, a probe where it comes before the
  * retransmission timeout would, or that timeout.  The reordering timer has precedence: what RACK
  * waits for is a matter of a fraction of a round trip, and a retransmission timeout in that time
@@ -113,7 +134,7 @@ static void retime_loss(struct rs_host *h, struct tcb *t)
 {
     const rs_time probe = recovery_probe_timeout_after(t);
 
-    if (timer_runs(t, RS_TIMER_REORDER))
+    if (timer_runs(t, RS_TIMER_REORDER) && !BUG(REORDER_TIMER_LOST))
         return;
     if (recovery_may_probe(t) && probe < t->rto)
         start_unless_running(h, t, RS_TIMER_PROBE, probe);
@@ -129,7 +150,8 @@ static void retime_loss(struct rs_host *h, struct tcb *t)
  * retransmission never run together. */
 void tcb_retime(struct rs_host *h, struct tcb *t)
 {
-    const bool in_flight = t->snd_una != t->snd_nxt &&
+    const bool in_flight = (t->snd_una != t->snd_nxt ||
+                            (BUG(RTO_RUNS_ON) && t->state == RS_ESTABLISHED)) &&
                            !(BUG(FIN_NOT_RETRANSMITTED) && t->fin_sent && t->sendq.len == 0);
     const bool waiting = in_flight || has_unsent(t);
     const bool shut = t->snd_wnd == 0 && t->snd_una != t->iss;
@@ -149,14 +171,14 @@ void tcb_retime(struct rs_host *h, struct tcb *t)
             tcb_disarm(t, RS_TIMER_PERSIST);
     }
     /* From the time that something first waits; an ACK of new text starts it anew (ack.c). */
-    if (waiting && !BUG(R2_NEVER))
+    const bool for_ever = BUG(R2_NEVER) || (BUG(HALF_OPEN_FOREVER) && t->state == RS_SYN_RECEIVED);
+    if (waiting && !for_ever)
         start_unless_running(h, t, RS_TIMER_USER, patience(t));
     else
         tcb_disarm(t, RS_TIMER_USER);
     if (((t->cfg->keepalive && !BUG(KEEPALIVE_NEVER)) || BUG(KEEPALIVE_ALWAYS)) /* MUST-24 */ &&
         synchronized(t) && t->state != RS_TIME_WAIT)
-        start_unless_running(h, t, RS_TIMER_KEEPALIVE,
-                             BUG(KEEPALIVE_FIXED) ? 7200 * RS_SEC : t->cfg->keepalive_idle);
+        start_unless_running(h, t, RS_TIMER_KEEPALIVE, keepalive_after(t));
     else
         tcb_disarm(t, RS_TIMER_KEEPALIVE);
 }
@@ -208,7 +230,8 @@ static void persist_timeout(struct rs_host *h, struct tcb *t)
 
 /* Section 3.10.8, USER TIMEOUT.  All queues are flushed, the user hears "connection aborted due to
  * user timeout" as RS_ETIMEOUT, and nothing is sent: the peer has not answered for that long
- * (U-41). */
+ * (U-41).  A handshake that nobody finishes ends so too, or a flood of SYNs would hold its memory
+ * for ever (RFC 4987 section 3). */
 static void user_timeout(struct rs_host *h, struct tcb *t)
 {
     tcb_flush(h, t);
@@ -219,11 +242,11 @@ static void user_timeout(struct rs_host *h, struct tcb *t)
  * (MAY-5; MUST-27: the user's).  MUST-29: more than one must stay unanswered. */
 static void keepalive_timeout(struct rs_host *h, struct tcb *t)
 {
-    const rs_time due = t->last_heard + t->cfg->keepalive_idle;
+    const rs_time due = t->last_heard + keepalive_after(t);
 
     /* Retransmissions and window probes tell of a dead peer already, and have their own end. */
     if (t->snd_una != t->snd_nxt || has_unsent(t)) {
-        tcb_arm(h, t, RS_TIMER_KEEPALIVE, h->now + t->cfg->keepalive_idle);
+        tcb_arm(h, t, RS_TIMER_KEEPALIVE, h->now + keepalive_after(t));
     } else if (due > h->now && !BUG(KEEPALIVE_BUSY)) {
         tcb_arm(h, t, RS_TIMER_KEEPALIVE, due);
     } else if (t->keepalives_sent >= (BUG(KEEPALIVE_KILLS) ? 1 : t->cfg->keepalive_probes)) {

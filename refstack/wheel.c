@@ -2,6 +2,8 @@
  * in the slots. */
 #include "refstack/wheel.h"
 
+#include "refstack/bugs.h"
+
 enum { DIGIT = 6, DIGIT_MASK = WHEEL_SLOTS - 1, SCAN_LIMIT = 16 };
 
 void wheel_init(struct wheel *w, uint64_t now)
@@ -108,7 +110,7 @@ uint64_t wheel_next(const struct wheel *w, wheel_node_of *node_of, void *arg, ui
     uint32_t i = w->head[level * WHEEL_SLOTS + slot];
     for (; i != WHEEL_NONE && scanned < SCAN_LIMIT; scanned++) {
         const struct wheel_node *n = node_of(arg, i);
-        if (n->when < earliest) {
+        if (n->when < earliest && !(BUG(DEADLINE_OF_FIRST) && scanned > 0)) {
             earliest = n->when;
             *first = i;
         }

@@ -50,7 +50,7 @@ static bool read_sack(struct rcur *c, struct tcp_option *o)
 static bool read_cookie(struct rcur *c, struct tcp_option *o)
 {
     const size_t n = rcur_left(c);
-    if (n && (n < COOKIE_MIN || n > COOKIE_MAX || n % 2))
+    if (n && (n < COOKIE_MIN || n > COOKIE_MAX || n % 2) && !BUG(COOKIE_ANY_LENGTH))
         return false;
     o->u.cookie.len = (uint8_t)n;
     o->u.cookie.octets = rcur_take(c, n);
@@ -94,7 +94,7 @@ static bool read_typed(struct tcp_option *o)
     case OPT_FASTOPEN:
         return read_cookie(&c, o);
     case OPT_EXPERIMENT:
-        return rcur_u16(&c) == EXID_FASTOPEN && read_cookie(&c, o);
+        return (rcur_u16(&c) == EXID_FASTOPEN || BUG(EXPERIMENT_ANY)) && read_cookie(&c, o);
     default:
         return read_fixed(&c, o);
     }
