@@ -5,6 +5,8 @@
 
 static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
+/* Broadcast where the neighbour is not known, to it alone where it is asked again (RFC 1122 section
+ * 2.3.2.1). */
 static size_t arp_frame(const struct rs_host *h, unsigned link, uint16_t op,
                         const uint8_t sender[4], const uint8_t *mac, const uint8_t target[4],
                         uint8_t *buf, size_t cap)
@@ -35,7 +37,9 @@ size_t arp_solicit(struct rs_host *h, unsigned link, const struct rs_addr *ip, c
 }
 
 /* RFC 826's receiving algorithm: learn of a sender already known or of one that asks for us, then
- * answer a request.  Only a reply says that the way to the sender works. */
+ * answer a request.  Only a reply says that the way to the sender works.  Claims on our own
+ * addresses are refused: whoever could make this host believe that its address is elsewhere could
+ * silence it. */
 enum rs_reason arp_input(struct rs_host *h, const uint8_t *p, size_t len)
 {
     struct arp_pkt arp;

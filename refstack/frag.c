@@ -53,6 +53,7 @@ bool frag_holds(const struct rs_host *h, unsigned i, struct chain *head, struct 
     return true;
 }
 
+/* The others keep their order, the oldest first. */
 static void drop(struct rs_host *h, unsigned i)
 {
     struct frag_queue *q = queue_at(h, i);
@@ -64,6 +65,8 @@ static void drop(struct rs_host *h, unsigned i)
     memmove(&h->frag[i], &h->frag[i + 1], (h->n_frag - i) * sizeof h->frag[0]);
 }
 
+/* IPv4 tells datagrams apart by addresses, protocol and identification (RFC 791 section 3.2), IPv6
+ * by addresses and identification (RFC 8200 section 4.5), its protocol being 0 here. */
 static unsigned find(const struct rs_host *h, const struct fragment *f)
 {
     unsigned i = 0;
@@ -78,6 +81,8 @@ static unsigned find(const struct rs_host *h, const struct fragment *f)
     return i;
 }
 
+/* A minute from the first piece that comes, whatever follows (RFC 1122 section 3.3.2: 60 to 120
+ * seconds; RFC 8200: 60). */
 static unsigned start(struct rs_host *h, const struct fragment *f)
 {
     if (h->n_frag == FRAG_QUEUES)
@@ -99,6 +104,7 @@ static unsigned start(struct rs_host *h, const struct fragment *f)
     return h->n_frag++;
 }
 
+/* Its octets go at once, the entry stays to refuse what is still on the way. */
 static enum rs_reason condemn(struct rs_host *h, struct frag_queue *q)
 {
     q->condemned = true;
@@ -121,13 +127,16 @@ static uint32_t pages_held(const struct rs_host *h, unsigned i)
     return 1 + pages_of(h, q->head.len) + pages_of(h, q->data.len);
 }
 
+/* Counted as if all lay before what is missing: a chain has no holes, so that a last piece alone
+ * takes the pages of the whole. */
 static uint32_t pages_wanted(const struct rs_host *h, uint32_t octets)
 {
     return 1 + pages_of(h, HEAD_MAX) + pages_of(h, octets);
 }
 
 /* Makes room for the i-th queue to hold so many octets of data, at the price of older ones; returns
- * where the queue stands then. */
+ * where the queue stands then.  A third of the pool, so that fragments never take what connections
+ * need. */
 static unsigned make_room(struct rs_host *h, unsigned i, uint32_t octets)
 {
     for (;;) {
@@ -159,6 +168,8 @@ static enum meets meets(const struct pool *p, const struct frag_queue *q, uint32
     return MEETS_NONE;
 }
 
+/* RFC 8200 section 4.5: a network may duplicate, and an exact copy may be dropped without harm to
+ * the rest.  In steps of a small buffer, the chain being in pages. */
 static bool same_octets(const struct rs_host *h, const struct frag_queue *q,
                         const struct fragment *f)
 {
@@ -173,7 +184,8 @@ static bool same_octets(const struct rs_host *h, const struct frag_queue *q,
     return true;
 }
 
-/* The end is where the last piece says, for all of them. */
+/* The end is where the last piece says, for all of them.  Teardrop (CVE-1999-0015) was two pieces
+ * of which one ended inside the other, and a length below zero. */
 static bool end_agrees(struct frag_queue *q, const struct fragment *f)
 {
     const uint32_t end = f->off + (uint32_t)f->len;
@@ -189,6 +201,8 @@ static bool end_agrees(struct frag_queue *q, const struct fragment *f)
     return true;
 }
 
+/* The headers before the fragmentable part are the first piece's; what others say is not compared
+ * (RFC 8200 section 4.5). */
 static bool keep_head(struct rs_host *h, struct frag_queue *q, const struct fragment *f)
 {
     q->first_len = (uint16_t)f->len;
@@ -198,6 +212,8 @@ static bool keep_head(struct rs_host *h, struct frag_queue *q, const struct frag
            chain_append(&h->pool, &q->head, f->head, (uint32_t)f->head_len) == f->head_len;
 }
 
+/* Few pieces: an honest datagram has two or three, and looking each through for each is what
+ * FragmentSmack (CVE-2018-5391) fed on. */
 static enum rs_reason store(struct rs_host *h, struct frag_queue *q, const struct fragment *f)
 {
     const unsigned fits = (h->pool.octets - (unsigned)sizeof *q) / (unsigned)sizeof q->piece[0];
@@ -230,6 +246,8 @@ static bool ecn_contradicts(const struct frag_queue *q)
     return (q->ecn_seen & ECN_CE) && (q->ecn_seen & ECN_NONE);
 }
 
+/* Total length, no fragment bits, and a new checksum: then it is a datagram like any. smoltcp
+ * (#1094) got the total length wrong. */
 static void restore4(const struct frag_queue *q, uint8_t *p, size_t head)
 {
     enum { TOS_AT = 1, LEN_AT = 2, FRAG_AT = 6, CSUM_AT = 10 };
@@ -246,6 +264,7 @@ static void restore4(const struct frag_queue *q, uint8_t *p, size_t head)
     wcur_u16(&c, csum_fold(csum_add(0, p, head)));
 }
 
+/* The fragment header is left out, so that the header before it names what came after it. */
 static void restore6(const struct frag_queue *q, uint8_t *p, size_t head)
 {
     enum { CLASS_AT = 1, LEN_AT = 4 };
@@ -259,7 +278,8 @@ static void restore6(const struct frag_queue *q, uint8_t *p, size_t head)
     wcur_u8(&c, q->next);
 }
 
-/* The datagram as it was before it was cut, taken in as one. */
+/* The datagram as it was before it was cut, taken in as one.  It goes in by the front door, so that
+ * nothing passes whole that would not have as one. */
 static void deliver(struct rs_host *h, unsigned i)
 {
     uint8_t whole[DATAGRAM_MAX + HEAD_MAX];
@@ -282,6 +302,7 @@ static void deliver(struct rs_host *h, unsigned i)
     }
 }
 
+/* "off + len" beyond 65535 is the ping of death. */
 enum rs_reason frag_input(struct rs_host *h, const struct fragment *f)
 {
     /* RFC 791 has every piece but the last a multiple of eight octets; an empty one is no piece. */
@@ -296,6 +317,8 @@ enum rs_reason frag_input(struct rs_host *h, const struct fragment *f)
         i = start(h, f);
     if (i == FRAG_QUEUES || queue_at(h, i)->condemned)
         return RS_REASON_IP_FRAGMENT;
+    /* Room is made before anything is stored, which may move the queue to another place in the
+     * list. */
     const uint32_t held = queue_at(h, i)->data.len;
     const unsigned at = make_room(h, i, end > held ? end : held);
     const enum rs_reason r = store(h, queue_at(h, at), f);
@@ -317,7 +340,8 @@ rs_time frag_deadline(const struct rs_host *h)
     return earliest;
 }
 
-/* The first fragment again, as far as an error quotes it: with its fragment header in IPv6. */
+/* The first fragment again, as far as an error quotes it: with its fragment header in IPv6.  RFC
+ * 4443 section 3.3 and RFC 792 quote the datagram as it came, which was a piece. */
 static size_t first_again(const struct rs_host *h, const struct frag_queue *q, uint8_t *buf)
 {
     size_t n = q->head.len;
@@ -352,6 +376,7 @@ static void report_late(struct rs_host *h, const struct frag_queue *q)
     icmp_send_error(h, &d, is4 ? ICMP_TIME_EXCEEDED : ICMP6_TIME_EXCEEDED, 1, 0);
 }
 
+/* Until then a datagram that was condemned holds its place, and its identification with it. */
 void frag_expire(struct rs_host *h)
 {
     for (unsigned i = 0; i < h->n_frag;) {

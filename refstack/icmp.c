@@ -1,8 +1,11 @@
 /* ICMP for IPv4: echo (RFC 792, RFC 1122 section 3.2.2.6) and errors received. */
 #include "refstack/host.h"
 
+/* Codes 2 and 3; 4 asks for smaller datagrams, which is no end (RFC 1191). */
 enum { HARD_FROM = ICMP_PROTO_UNREACHABLE, HARD_TO = ICMP_PORT_UNREACHABLE };
 
+/* The body comes back as it was, in pieces if it has to, with the request's type of service (RFC
+ * 1122 section 3.2.1.6). */
 static void echo_reply(struct rs_host *h, const struct datagram *ip, const struct icmp_msg *echo)
 {
     const struct ip_out out = { .src = &ip->dst, .dst = &ip->src, .proto = IP_PROTO_ICMP,
@@ -21,6 +24,7 @@ static void echo_reply(struct rs_host *h, const struct datagram *ip, const struc
     ip_send(h, &out, head, echo->body, body_len);
 }
 
+/* Whose error it is and whether it counts is judged by what it quotes (icmp_tcp.c). */
 static void take_error(struct rs_host *h, const struct icmp_msg *m)
 {
     const bool unreachable = m->type == ICMP_UNREACHABLE;
@@ -34,6 +38,8 @@ static void take_error(struct rs_host *h, const struct icmp_msg *m)
     icmp_error_for_tcp(h, &e);
 }
 
+/* Whatever is not listed asks for nothing that this host does: redirects, timestamps and masks are
+ * as ignored as Source Quench is. */
 void icmp_input(struct rs_host *h, const struct datagram *ip)
 {
     struct icmp_msg m;

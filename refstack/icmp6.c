@@ -28,6 +28,8 @@ static void echo_reply(struct rs_host *h, const struct datagram *ip, const struc
     ip_send(h, &out, head, echo->body, echo->body_len);
 }
 
+/* A router's "no route" or "prohibited" may be over in a moment; a host that says that nobody has
+ * the port knows. */
 static void take_error(struct rs_host *h, const struct icmp_msg *m)
 {
     /* RFC 9293 section 3.9.2.2 counts Parameter Problem of every code among the soft errors. */
@@ -45,6 +47,8 @@ static void take_error(struct rs_host *h, const struct icmp_msg *m)
         icmp_error_for_tcp(h, &e);
 }
 
+/* A sender without an address may ask for nothing but Neighbour Discovery's questions: an answer
+ * could not reach it. */
 void icmp6_input(struct rs_host *h, const struct datagram *ip)
 {
     const bool nobody = ip_is_unspecified(&ip->src);

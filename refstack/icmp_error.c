@@ -14,6 +14,8 @@ enum {
 enum { BURST = 10 };
 static const rs_time refill = 100 * RS_MSEC;
 
+/* A type cut off counts as an error: rather one too few than two hosts that send each other errors
+ * about errors. */
 static bool is_icmp4_error(const struct datagram *d)
 {
     struct rcur c = rcur_of(d->payload, d->len);
@@ -65,6 +67,8 @@ static bool take_token(struct rs_host *h, const struct rs_addr *dst)
     return true;
 }
 
+/* The buffer counts the largest header, options included: VxWorks (CVE-2019-12256) copied them into
+ * one of twenty octets. */
 static void send4(struct rs_host *h, const struct rs_addr *src, const struct datagram *d,
                   struct icmp_msg *m)
 {
@@ -94,6 +98,9 @@ static void send6(struct rs_host *h, const struct rs_addr *src, const struct dat
         ip_queue(h, src, &d->src, buf, n + k, buf, 0);
 }
 
+/* Asked first whether at all, then whether now: an error that may not be sent costs its peer no
+ * token.  It comes from the address that was written to, or from one of the link's where that was a
+ * group. */
 void icmp_send_error(struct rs_host *h, const struct datagram *d, uint8_t type, uint8_t code,
                      uint32_t rest)
 {

@@ -2,6 +2,7 @@
  * RFC 8200). */
 #include "refstack/host.h"
 
+/* By the version that the datagram names, not by the frame's type: a bare link has none. */
 void ip_input(struct rs_host *h, const uint8_t *p, size_t len, enum ip_from from)
 {
     if (len > 0 && p[0] >> 4 == 6)
@@ -28,6 +29,7 @@ enum rs_reason ip_judge_addresses(const struct rs_host *h, const struct rs_addr 
     return RS_REASON_ACCEPTED;
 }
 
+/* This host sends neither options nor extension headers but its own of fragments and groups. */
 size_t ip_header_len(const struct rs_addr *dst)
 {
     return dst->version == 4 ? IP4_HEADER : IP6_HEADER;

@@ -1,6 +1,7 @@
 /* IPv4 received (RFC 791, RFC 1122 section 3.2.1). */
 #include "refstack/host.h"
 
+/* Form, then checksum, then addresses: none of it is believed before the sum. */
 static enum rs_reason judge_header(const struct rs_host *h, struct ip4_hdr *ip, const uint8_t *p,
                                    size_t len, enum ip_from from)
 {
@@ -11,6 +12,7 @@ static enum rs_reason judge_header(const struct rs_host *h, struct ip4_hdr *ip, 
     return ip_judge_addresses(h, &ip->src, &ip->dst, from);
 }
 
+/* A piece may be of anything: what the datagram holds is judged when it is whole. */
 static void fragment(struct rs_host *h, const struct ip4_hdr *ip, const uint8_t *p)
 {
     const struct fragment f = {
@@ -29,6 +31,7 @@ static void fragment(struct rs_host *h, const struct ip4_hdr *ip, const uint8_t 
     judged(h, NULL, NULL, frag_input(h, &f));
 }
 
+/* RFC 1122 section 3.2.2.1 has a host say which of the two it lacks, the protocol or the port. */
 static void deliver(struct rs_host *h, const struct datagram *d)
 {
     if (d->proto == IP_PROTO_TCP) {
@@ -43,6 +46,7 @@ static void deliver(struct rs_host *h, const struct datagram *d)
     }
 }
 
+/* Options are looked at by nobody (MUST-50), source routes among them. */
 void ip4_input(struct rs_host *h, const uint8_t *p, size_t len, enum ip_from from)
 {
     struct ip4_hdr ip;

@@ -17,6 +17,7 @@ struct walk {
     unsigned extensions;
 };
 
+/* The pointer names the octet that was not understood (RFC 4443 section 3.4). */
 static enum rs_reason problem(struct rs_host *h, const struct walk *w, uint8_t code, size_t at)
 {
     icmp_send_error(h, &w->d, ICMP6_PARAMETER_PROBLEM, code, (uint32_t)at);
@@ -38,6 +39,8 @@ static enum rs_reason judge_option(struct rs_host *h, const struct walk *w,
     }
 }
 
+/* Options with nothing to do for this host are many, and a chain of them costs work: past the
+ * limits the datagram is dropped without an answer. */
 static enum rs_reason judge_options(struct rs_host *h, const struct walk *w,
                                     const struct ip6_ext *e)
 {
@@ -129,7 +132,8 @@ static enum rs_reason take_fragment(struct rs_host *h, struct walk *w, bool *spe
     return frag_input(h, &piece);
 }
 
-/* One header that IP itself reads; d.proto says which. */
+/* One header that IP itself reads; d.proto says which.  Each turn goes forward by eight octets at
+ * least; picoTCP (ad38bf4e) could go round for ever. */
 static enum rs_reason take_extension(struct rs_host *h, struct walk *w)
 {
     struct ip6_ext e;
@@ -155,6 +159,8 @@ static bool is_extension(uint8_t kind)
     return kind == IP6_HOP_BY_HOP || kind == IP6_ROUTING || kind == IP6_DESTINATION;
 }
 
+/* TCP knows no group (MUST-57), and to refuse one by ICMP would let a sender of one datagram hear
+ * from all. */
 static void deliver(struct rs_host *h, struct walk *w)
 {
     struct datagram *d = &w->d;
@@ -177,6 +183,8 @@ static void deliver(struct rs_host *h, struct walk *w)
     }
 }
 
+/* One header after another from the front, in the order they stand in (RFC 8200 section 4), until
+ * the first that is not IP's own. */
 void ip6_input(struct rs_host *h, const uint8_t *p, size_t len, enum ip_from from)
 {
     enum { NEXT_AT = 6 };

@@ -12,7 +12,8 @@ static uint32_t identification(struct rs_host *h)
     return (uint32_t)siphash(h->key, &n, sizeof n);
 }
 
-/* The headers of the piece of len octets at off. */
+/* The headers of the piece of len octets at off.  IPv4 counts offsets in units of eight octets,
+ * IPv6 in octets whose low three bits are flags. */
 static size_t piece_header(const struct ip_out *o, uint32_t id, size_t off, bool more, size_t len,
                            uint8_t *buf, size_t cap)
 {
@@ -50,6 +51,7 @@ static void send_pieces(struct rs_host *h, const struct ip_out *o, const uint8_t
                         size_t head_len, const uint8_t *body, size_t body_len)
 {
     const size_t before = ip_header_len(o->dst) + (o->dst->version == 6 ? IP6_FRAG_HEADER : 0);
+    /* All pieces but the last are multiples of eight octets. */
     const size_t step = (ip_mtu(h, o->src) - before) & ~(size_t)7;
     const size_t total = head_len + body_len;
     const uint32_t id = identification(h);
@@ -67,6 +69,7 @@ static void send_pieces(struct rs_host *h, const struct ip_out *o, const uint8_t
     }
 }
 
+/* Head and body are apart because the body is the request's own octets, of up to 64 KiB. */
 void ip_send(struct rs_host *h, const struct ip_out *o, const uint8_t head[ICMP_HEADER],
              const uint8_t *body, size_t body_len)
 {

@@ -8,6 +8,7 @@
  * each other for ever come out as a deadline that never moves rather than as a call that hangs. */
 enum { LOOPS_MAX = 1024 };
 
+/* With it each frame has a header for the device in front (virtio 1.2 section 5.1.6). */
 static size_t vnet_len(const struct rs_host *h)
 {
     return h->cfg.offload ? VNET_HEADER : 0;
@@ -18,6 +19,8 @@ size_t link_header_len(const struct rs_host *h, unsigned link)
     return h->link[link].ethernet ? vnet_len(h) + ETH_HEADER : 0;
 }
 
+/* Pages come from the pool that connections use: without one the datagram is dropped, as any
+ * network might. */
 void outq_put(struct rs_host *h, unsigned most, unsigned link, const struct rs_addr *dst,
               const uint8_t *head, size_t head_len, const uint8_t *body, size_t body_len)
 {
@@ -37,6 +40,8 @@ void outq_put(struct rs_host *h, unsigned most, unsigned link, const struct rs_a
     q->n++;
 }
 
+/* IPv4 by a link broadcast is refused, whatever address it names: RFC 1122 section 3.3.6 has no
+ * unicast datagram come so.  IPv6 may come to a group's MAC. */
 static void ethernet_input(struct rs_host *h, const uint8_t *frame, size_t len)
 {
     struct eth_hdr eth;
@@ -74,13 +79,15 @@ void link_input(struct rs_host *h, const uint8_t *frame, size_t len)
     h->csum_done = false;
 }
 
-/* RFC 2464 section 7. */
+/* RFC 2464 section 7. 33:33 and the last four octets of the group. */
 static void group_mac(const struct rs_addr *group, uint8_t mac[6])
 {
     mac[0] = mac[1] = 0x33;
     memcpy(mac + 2, group->octet + 12, 4);
 }
 
+/* A datagram for ourselves goes no further than the queue, and comes in again from there: what the
+ * loopback interface is elsewhere. */
 size_t link_finish(struct rs_host *h, unsigned link, const struct rs_addr *dst, uint8_t *buf,
                    size_t len)
 {
@@ -109,7 +116,9 @@ size_t link_finish(struct rs_host *h, unsigned link, const struct rs_addr *dst, 
     return vnet_len(h) + eth_emit(&eth, buf + vnet_len(h), ETH_HEADER) + len;
 }
 
-/* One entry out of the queue and into the buffer; its octets, link header not counted. */
+/* One entry out of the queue and into the buffer; its octets, link header not counted.  Taken out
+ * even if it does not fit: a datagram too large for the caller's buffer is lost, not in everybody's
+ * way. */
 static size_t take(struct rs_host *h, struct rs_addr *dst, unsigned *link, uint8_t *buf, size_t cap)
 {
     struct outq *q = &h->outq;
@@ -129,6 +138,8 @@ static size_t take(struct rs_host *h, struct rs_addr *dst, unsigned *link, uint8
     return n;
 }
 
+/* Answers first, then what this host says unasked: listeners, its claims on addresses, questions
+ * for neighbours. */
 size_t link_output(struct rs_host *h, uint8_t *buf, size_t cap)
 {
     while (h->outq.n > 0 && h->looped < LOOPS_MAX) {
@@ -170,6 +181,7 @@ rs_time link_deadline(const struct rs_host *h)
     return mld < nd ? mld : nd;
 }
 
+/* What a deadline has come for is to be sent now. */
 bool link_pending(const struct rs_host *h)
 {
     return h->outq.n > 0 || link_deadline(h) <= h->now;

@@ -17,6 +17,7 @@ enum { ROBUSTNESS = 2 };
 /* section 9.11: so long apart at most. */
 enum { UNSOLICITED_MS = 1000 };
 
+/* A tentative address's group is joined: duplicates of it are told there. */
 static bool listens(const struct rs_host *h, const struct own_addr *o)
 {
     return o->addr.version == 6 && o->state != OWN_DUPLICATE && h->link[o->link].ethernet;
@@ -33,6 +34,7 @@ static rs_time draw(const struct rs_host *h, const struct own_addr *o, uint32_t 
     return siphash(h->key, what, sizeof what) % (max_ms + 1u) * RS_MSEC;
 }
 
+/* Told at once and once more: a report is not acknowledged, and may be lost. */
 void mld_init(struct rs_host *h)
 {
     for (unsigned i = 0; h->cfg.mld && i < h->n_own; i++) {
@@ -47,7 +49,8 @@ void mld_init(struct rs_host *h)
 
 /* ---- Queries ---------------------------------------------------------------------------- */
 
-/* Section 6.2: from a neighbour, and marked for routers. */
+/* Section 6.2: from a neighbour, and marked for routers.  The hop-by-hop header stands first or not
+ * at all. */
 static bool has_router_alert(const struct datagram *d)
 {
     struct ip6_ext e;
@@ -64,6 +67,8 @@ static bool has_router_alert(const struct datagram *d)
     return false;
 }
 
+/* What came by a router, or from no link-local address, may be anybody's: an answer to it would
+ * tell a stranger what this host listens to. */
 static bool from_here(const struct datagram *d)
 {
     return d->ttl == HOPS && d->src.octet[0] == 0xfe && (d->src.octet[1] & 0xc0) == 0x80 &&
@@ -91,6 +96,7 @@ static void answer(struct rs_host *h, struct own_addr *o, uint32_t max_ms, bool 
     o->report_at = at;
 }
 
+/* The length tells the versions apart (RFC 3810 section 8.1). */
 enum rs_reason mld_input(struct rs_host *h, const struct datagram *d, const struct icmp_msg *m)
 {
     struct rcur c = rcur_of(m->body, m->body_len);
@@ -126,6 +132,7 @@ static struct rs_addr source(const struct rs_host *h, unsigned link)
     return (struct rs_addr){ .version = 6 };
 }
 
+/* One group a report; each is due at its own time. */
 static size_t report(const struct rs_host *h, const struct own_addr *o, uint8_t *buf, size_t cap)
 {
     static const uint8_t alert[] = { IP_PROTO_ICMP6, 0, ROUTER_ALERT, 2, 0, 0, IP6_OPT_PADN, 0 };
@@ -154,6 +161,7 @@ static size_t report(const struct rs_host *h, const struct own_addr *o, uint8_t 
     return n + icmp6_emit_sum(&m, &src, &ip.dst, buf + n, cap - n);
 }
 
+/* The state counts down whether or not the address still listens, so that nothing is left over. */
 size_t mld_output(struct rs_host *h, uint8_t *buf, size_t cap)
 {
     for (unsigned i = 0; i < h->n_own; i++) {

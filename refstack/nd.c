@@ -20,7 +20,8 @@ struct nd_out {
     struct rs_addr src, dst, target;
 };
 
-/* The datagram, from its IPv6 header on. */
+/* The datagram, from its IPv6 header on.  A hop limit of 255 shows that no router stood between
+ * (RFC 4861 section 7.1.1). */
 static size_t emit(const struct rs_host *h, const struct nd_out *o, uint8_t *buf, size_t cap)
 {
     uint8_t opt[MAC_OPTION];
@@ -67,6 +68,7 @@ static size_t solicit(const struct rs_host *h, unsigned link, const struct rs_ad
     return n ? eth_emit(&eth, buf, cap) + n : 0;
 }
 
+/* From an address of the link that the target can answer to. */
 size_t nd_solicit(struct rs_host *h, unsigned link, const struct rs_addr *ip, const uint8_t *mac,
                   uint8_t *buf, size_t cap)
 {
@@ -99,7 +101,8 @@ static void advertise(struct rs_host *h, const struct rs_addr *to, const struct 
 /* ---- Receiving -------------------------------------------------------------------------- */
 
 /* The link address in the options: NULL when there is none.  False when the options are no options;
- * unknown ones are skipped (section 4.6). */
+ * unknown ones are skipped (section 4.6).  A group's address is nobody's (the low bit of the first
+ * octet). */
 static bool read_mac(const struct nd_msg *n, uint8_t type, const uint8_t **mac)
 {
     struct rcur c = rcur_of(n->opt, n->opt_len);
@@ -112,6 +115,8 @@ static bool read_mac(const struct nd_msg *n, uint8_t type, const uint8_t **mac)
     return !c.bad && !(*mac && ((*mac)[0] & 1));
 }
 
+/* RFC 4862 section 5.4.5: an address that somebody else has does not serve, and is not asked for
+ * again until the host is reset. */
 static void claimed(struct own_addr *own)
 {
     if (BUG(DAD_DEAF))
@@ -120,7 +125,9 @@ static void claimed(struct own_addr *own)
     own->deadline = RS_NEVER;
 }
 
-/* Section 7.1.1, 7.2.3; RFC 4862 section 5.4.3. */
+/* Section 7.1.1, 7.2.3; RFC 4862 section 5.4.3.  Without a source address it is somebody's
+ * detection of duplicates: answered to all, since it has nowhere to be answered to, and contested
+ * while the address is only wanted here. */
 static enum rs_reason take_solicitation(struct rs_host *h, const struct datagram *d,
                                         const struct nd_msg *n)
 {
@@ -171,7 +178,8 @@ static void update(struct rs_host *h, struct neighbour *e, const struct nd_msg *
     neigh_learn(h, e, mac ? mac : e->mac, solicited);
 }
 
-/* Section 7.1.2. */
+/* Section 7.1.2.  Nobody is made a neighbour by telling of himself unasked (section 7.2.5): only
+ * entries that there are change, so that a flood fills nothing. */
 static enum rs_reason take_advertisement(struct rs_host *h, const struct datagram *d,
                                          const struct nd_msg *n)
 {
@@ -205,6 +213,8 @@ enum rs_reason nd_input(struct rs_host *h, const struct datagram *d, const struc
 
 /* ---- Duplicate address detection ---------------------------------------------------------- */
 
+/* One probe, a second's silence, and the address is this host's (RFC 4862 section 5.1,
+ * DupAddrDetectTransmits 1). */
 size_t dad_output(struct rs_host *h, uint8_t *buf, size_t cap)
 {
     for (unsigned i = 0; i < h->n_own; i++) {

@@ -43,6 +43,7 @@ struct neighbour *neigh_find(struct rs_host *h, unsigned link, const struct rs_a
     return NULL;
 }
 
+/* Out of its bucket's list, which is walked to the one before it. */
 static void forget(struct rs_host *h, struct neighbour *e)
 {
     if (e->state == NEIGH_FREE)
@@ -89,6 +90,7 @@ struct neighbour *neigh_new(struct rs_host *h, unsigned link, const struct rs_ad
     return e;
 }
 
+/* The states in which a question is out, or about to be (RFC 4861 section 7.3.3). */
 static bool timed(const struct neighbour *e)
 {
     return e->state == NEIGH_INCOMPLETE || e->state == NEIGH_DELAY || e->state == NEIGH_PROBE;
@@ -105,6 +107,8 @@ static void set_due(struct rs_host *h)
             h->neigh_due = h->neigh[i].deadline;
 }
 
+/* It goes as if just queued, now that somebody is known to take it.  Only one datagram waits for
+ * each neighbour, or a scan of a network would fill the pool. */
 static void release(struct rs_host *h, struct neighbour *e)
 {
     struct outq *q = &h->outq;
@@ -117,6 +121,8 @@ static void release(struct rs_host *h, struct neighbour *e)
     e->waiting = CHAIN_EMPTY;
 }
 
+/* RFC 4861 section 7.3.3: what the neighbour said in answer proves both directions; what it said
+ * unasked only where it is, to be proven when something is sent there. */
 void neigh_learn(struct rs_host *h, struct neighbour *e, const uint8_t mac[6], bool confirmed)
 {
     const bool news = e->state == NEIGH_INCOMPLETE || memcmp(e->mac, mac, 6) != 0;
@@ -151,6 +157,8 @@ void neigh_progress(struct rs_host *h, const struct rs_addr *own, const struct r
     set_due(h);
 }
 
+/* STALE serves all the same: the datagram goes, and the question is asked only if nothing confirms
+ * the way within five seconds (DELAY). */
 const uint8_t *neigh_resolve(struct rs_host *h, unsigned link, const struct rs_addr *hop,
                              const uint8_t *datagram, size_t len)
 {
@@ -189,6 +197,8 @@ static void report(struct rs_host *h, const struct neighbour *e)
     icmp_error_for_tcp(h, &error);
 }
 
+/* One question a call, three a second apart, then the entry goes: by unicast to a neighbour that
+ * was known (PROBE), else by broadcast or to its solicited-node group. */
 size_t neigh_output(struct rs_host *h, uint8_t *buf, size_t cap)
 {
     if (h->neigh_due > h->now)

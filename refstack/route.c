@@ -38,6 +38,7 @@ bool ip_is_multicast(const struct rs_addr *a)
     return a->version == 4 ? (a->octet[0] & 0xf0) == 0xe0 : a->octet[0] == 0xff;
 }
 
+/* 0.0.0.0 and ::, which mean "this host" or "any" and are nobody's. */
 bool ip_is_unspecified(const struct rs_addr *a)
 {
     return memcmp(a->octet, zeros, a->version == 4 ? 4 : 16) == 0;
@@ -52,6 +53,7 @@ bool ip_is_loopback(const struct rs_addr *a)
 
 /* ---- Our addresses ---------------------------------------------------------------------- */
 
+/* What DAD is to prove begins tentative (RFC 4862 section 5.4); IPv4 has none of it here. */
 static void add(struct rs_host *h, unsigned link, const struct rs_addr *a, uint8_t prefix_len)
 {
     if (!a->version)
@@ -78,6 +80,8 @@ static void add_link_local(struct rs_host *h, unsigned link)
         add(h, link, &a, 64);
 }
 
+/* A link without an address is off; one with an IPv6 address has a link-local one too, which
+ * discovery speaks from. */
 static void link_init(struct rs_host *h, unsigned i, const struct rs_link_config *c)
 {
     struct link *l = &h->link[i];
@@ -164,6 +168,7 @@ struct own_addr *addr_find(struct rs_host *h, const struct rs_addr *a)
     return NULL;
 }
 
+/* A tentative address answers nothing but its own detection. */
 static bool serves(const struct own_addr *o, const struct rs_addr *a)
 {
     return o->state == OWN_VALID && rs_addr_eq(&o->addr, a);
@@ -177,6 +182,7 @@ bool ip_is_here(const struct rs_host *h, const struct rs_addr *a)
     return false;
 }
 
+/* An own address names its link: that is what the strong host comes to. */
 unsigned ip_link(const struct rs_host *h, const struct rs_addr *own)
 {
     for (unsigned i = 0; h->n_links > 1 && i < h->n_own; i++)
@@ -235,6 +241,7 @@ static bool ones_after(const struct rs_addr *a, unsigned bits)
     return true;
 }
 
+/* Networks of 31 and 32 bits have none (RFC 3021). */
 static bool is_broadcast(const struct rs_host *h, const struct rs_addr *a)
 {
     /* Few addresses end in ones: this is asked of each datagram's source. */
@@ -322,7 +329,7 @@ static unsigned route(const struct rs_host *h, const struct rs_addr *dst)
     return link;
 }
 
-/* MUST-44. */
+/* MUST-44.  Loopback speaks to loopback from the address spoken to. */
 bool ip_source_for(const struct rs_host *h, const struct rs_addr *dst, struct rs_addr *src)
 {
     if (!ip_is_loopback(dst))
@@ -331,7 +338,8 @@ bool ip_source_for(const struct rs_host *h, const struct rs_addr *dst, struct rs
     return true;
 }
 
-/* What shares a network with us is on the link; the rest goes to the link's router, if any. */
+/* What shares a network with us is on the link; the rest goes to the link's router, if any.
+ * Without a gateway everything is tried on the link. */
 struct rs_addr ip_next_hop(const struct rs_host *h, unsigned link, const struct rs_addr *dst)
 {
     const struct link *l = &h->link[link];

@@ -5,6 +5,7 @@
 
 enum { ARP_HW_ETHERNET = 1, ARP_MAC_LEN = 6, ARP_IP_LEN = 4 };
 
+/* The frame check sequence has been taken off by the device. */
 enum wire_result eth_parse(struct eth_hdr *h, const uint8_t *p, size_t len)
 {
     struct rcur c = rcur_of(p, len);
@@ -24,7 +25,8 @@ size_t eth_emit(const struct eth_hdr *h, uint8_t *buf, size_t cap)
 }
 
 /* The lengths are fixed by what hardware and protocol are, so a frame that disagrees with them is
- * of another kind rather than of a bad length. */
+ * of another kind rather than of a bad length.  Treck (CVE-2020-11914) read past the end of a short
+ * frame. */
 enum wire_result arp_parse(struct arp_pkt *a, const uint8_t *p, size_t len)
 {
     struct rcur c = rcur_of(p, BUG(ARP_SHORT) ? ARP_SIZE : len);

@@ -5,6 +5,7 @@
 
 enum { ICMP_CSUM_AT = 2 };
 
+/* What the second four octets mean depends on the type: an identifier, an MTU, a pointer. */
 enum wire_result icmp_parse(struct icmp_msg *m, const uint8_t *p, size_t len)
 {
     struct rcur c = rcur_of(p, BUG(ICMP_SHORT) && len < ICMP_HEADER ? ICMP_HEADER : len);
@@ -17,6 +18,7 @@ enum wire_result icmp_parse(struct icmp_msg *m, const uint8_t *p, size_t len)
     return c.bad ? WIRE_TRUNCATED : WIRE_OK;
 }
 
+/* No pseudo-header here, unlike ICMPv6. */
 bool icmp_checksum_ok(const uint8_t *p, size_t len)
 {
     return csum_fold(csum_add(0, p, len)) == 0;

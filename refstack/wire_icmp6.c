@@ -4,6 +4,7 @@
 
 enum { ICMP6_CSUM_AT = 2, ADDRESS = 16, OPT_PREFIX = 2 };
 
+/* With a pseudo-header, since IPv6 itself has no checksum and a wrong address would go unseen. */
 static uint16_t sum_of(const struct rs_addr *src, const struct rs_addr *dst, const uint8_t *p,
                        size_t len)
 {
@@ -29,6 +30,7 @@ size_t icmp6_emit_sum(const struct icmp_msg *m, const struct rs_addr *src,
     return n;
 }
 
+/* The flags are where ICMP has its rest; a solicitation's are reserved. */
 enum wire_result nd_parse(struct nd_msg *n, const struct icmp_msg *m)
 {
     struct rcur c = rcur_of(m->body, m->body_len);
@@ -48,6 +50,8 @@ size_t nd_emit(const struct nd_msg *n, uint8_t *buf, size_t cap)
     return c.bad ? 0 : ADDRESS + n->opt_len;
 }
 
+/* A length of 0 spoils the whole message (RFC 4861 section 4.6).  Contiki-NG (e6d698cd1) counted
+ * its offset in eight bits and came round to where it had been. */
 bool nd_opt_next(struct rcur *c, struct nd_opt *o)
 {
     *o = (struct nd_opt){ .words = 0 };

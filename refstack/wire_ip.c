@@ -29,7 +29,10 @@ static uint8_t read_fixed(struct rcur *c, struct ip4_hdr *h)
 }
 
 /* Options are kept and none is acted on (MUST-50, MAY-10, MAY-11): an answer takes the ordinary
- * route even where a source route came in (MUST-53). */
+ * route even where a source route came in (MUST-53).  All three lengths are compared before any is
+ * used: the header's own, the datagram's, and the octets there are.  NicheStack (CVE-2020-35684)
+ * subtracted the first from the second unasked.  What lies behind the datagram is a link's padding
+ * (RFC 894) and no part of it. */
 enum wire_result ip4_parse(struct ip4_hdr *h, const uint8_t *p, size_t len)
 {
     struct rcur c = rcur_of(p, len);
@@ -59,6 +62,7 @@ bool ip4_checksum_ok(const uint8_t *p, size_t header_len)
     return csum_fold(csum_add(0, p, header_len)) == 0;
 }
 
+/* Lengths and checksum as the struct has them, right or not. */
 size_t ip4_emit(const struct ip4_hdr *h, uint8_t *buf, size_t cap)
 {
     if (h->ihl > IP4_MAX_WORDS)

@@ -11,6 +11,8 @@ static void read_address(struct rcur *c, struct rs_addr *a)
     rcur_copy(c, a->octet, 16);
 }
 
+/* Octets behind the payload are padding of the link's.  No checksum: the upper layer's covers the
+ * addresses (RFC 8200 section 8.1). */
 enum wire_result ip6_parse(struct ip6_hdr *h, const uint8_t *p, size_t len)
 {
     struct rcur c = rcur_of(p, len);
@@ -42,6 +44,7 @@ size_t ip6_emit(const struct ip6_hdr *h, uint8_t *buf, size_t cap)
     return c.bad ? 0 : IP6_HEADER;
 }
 
+/* RFC 8200 section 4.2 to 4.6: all of those read here have these two octets in front. */
 enum wire_result ip6_ext_parse(struct ip6_ext *e, const uint8_t *p, size_t len)
 {
     struct rcur c = rcur_of(p, len);
@@ -63,6 +66,7 @@ size_t ip6_ext_emit(const struct ip6_ext *e, uint8_t *buf, size_t cap)
     return c.bad ? 0 : (size_t)EXT_PREFIX + e->body_len;
 }
 
+/* Eight octets always; its second is reserved and no length. */
 enum wire_result ip6_frag_parse(struct ip6_frag *f, const uint8_t *p, size_t len)
 {
     struct rcur c = rcur_of(p, len);
@@ -83,6 +87,8 @@ size_t ip6_frag_emit(const struct ip6_frag *f, uint8_t *buf, size_t cap)
     return c.bad ? 0 : IP6_FRAG_HEADER;
 }
 
+/* Pad1 is the only option without a length octet.  Each call takes an octet at least, so that the
+ * walk ends. */
 bool ip6_opt_next(struct rcur *c, struct ip6_opt *o)
 {
     *o = (struct ip6_opt){ .type = IP6_OPT_PAD1 };

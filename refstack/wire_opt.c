@@ -13,7 +13,8 @@ enum {
     MD5_OCTETS = 16
 };
 
-/* The length of the body that a kind prescribes, or -1 where it varies or the kind is unknown. */
+/* The length of the body that a kind prescribes, or -1 where it varies or the kind is unknown.
+ * Less the kind and length octets. */
 static int fixed_body_len(uint8_t kind)
 {
     switch (kind) {
@@ -33,6 +34,8 @@ static int fixed_body_len(uint8_t kind)
     }
 }
 
+/* The count follows from the length and must come out even; Nucleus (CVE-2021-31889) divided before
+ * it compared, and counted below zero. */
 static bool read_sack(struct rcur *c, struct tcp_option *o)
 {
     const size_t n = rcur_left(c) / SACK_BLOCK_OCTETS;
@@ -57,6 +60,7 @@ static bool read_cookie(struct rcur *c, struct tcp_option *o)
     return true;
 }
 
+/* A kind in the wrong length is not half-believed: it stays untyped, as if unknown. */
 static bool read_fixed(struct rcur *c, struct tcp_option *o)
 {
     const int want = fixed_body_len(o->kind);
@@ -85,6 +89,8 @@ static bool read_fixed(struct rcur *c, struct tcp_option *o)
     return true;
 }
 
+/* RFC 6994: kind 254 is many options, told apart by the first two octets; Fast Open was one before
+ * it had a kind. */
 static bool read_typed(struct tcp_option *o)
 {
     struct rcur c = rcur_of(o->body, (size_t)o->len - 2);
@@ -102,7 +108,9 @@ static bool read_typed(struct tcp_option *o)
 
 /* Kinds 0 and 1 (MUST-4) are single octets; every other kind has a length octet that counts both
  * (MUST-68), so that an unknown one is stepped over (MUST-6).  Octets one by one, wherever an
- * option begins (MUST-64); a length that cannot be ends the walk (MUST-7). */
+ * option begins (MUST-64); a length that cannot be ends the walk (MUST-7). picoTCP (CVE-2020-24337)
+ * walked on by a length of 0 and never ended; lwIP (3d896ba0) read the length octet behind the last
+ * option. */
 enum opt_result opt_next(struct opt_walk *w, struct tcp_option *o)
 {
     if (w->done || w->p == w->end)
@@ -134,6 +142,7 @@ enum opt_result opt_next(struct opt_walk *w, struct tcp_option *o)
     return OPT_OK;
 }
 
+/* As it came, or as a script wants it. */
 static void put_raw(struct wcur *c, const struct tcp_option *o)
 {
     wcur_u8(c, o->kind);
@@ -142,6 +151,7 @@ static void put_raw(struct wcur *c, const struct tcp_option *o)
         wcur_copy(c, o->body, (size_t)o->len - 2);
 }
 
+/* Four at most, whatever the caller has: more do not fit a header. */
 static void put_sack(struct wcur *c, const struct tcp_option *o)
 {
     const uint8_t n = o->u.sack.n < SACK_MAX ? o->u.sack.n : SACK_MAX;
@@ -177,7 +187,7 @@ static void put_fixed(struct wcur *c, const struct tcp_option *o)
     }
 }
 
-/* MUST-68. */
+/* MUST-68.  A cursor without room writes what fits, and is "bad" from then on. */
 void opt_put(struct wcur *c, const struct tcp_option *o)
 {
     const bool known = o->kind == OPT_SACK || o->kind == OPT_FASTOPEN ||

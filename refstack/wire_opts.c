@@ -32,6 +32,8 @@ static void keep_timestamps(struct tcp_opts *to, const struct tcp_option *o)
     to->ts_ecr = o->u.ts.ecr;
 }
 
+/* Of an option given twice the first counts, for each kind alike; no RFC says, and what a later one
+ * may change a forger may append. */
 static void keep(struct tcp_opts *to, const struct tcp_option *o)
 {
     switch (o->kind) {
@@ -69,7 +71,8 @@ static void keep(struct tcp_opts *to, const struct tcp_option *o)
 }
 
 /* What nearly every segment of a connection with timestamps has, in the layout that RFC 7323
- * appendix A recommends: NOP, NOP, timestamps. */
+ * appendix A recommends: NOP, NOP, timestamps.  To look at it as a whole saves the walk on the path
+ * of every segment in a transfer. */
 static bool is_timestamps_alone(const uint8_t *opt, size_t len)
 {
     static const uint8_t layout[4] = { OPT_NOP, OPT_NOP, OPT_TIMESTAMPS, 10 };

@@ -6,7 +6,13 @@
 
 enum { TCP_CSUM_AT = 16, TCP_MIN_WORDS = 5, TCP_MAX_WORDS = 15, TCP_FLAG_BITS = 0xfff };
 
-/* The window field is unsigned (MUST-1). */
+/* The window field is unsigned (MUST-1).  A data offset below five words or beyond the segment
+ * leaves no header to believe (U-47).  The reserved bits are kept and mean nothing (U-45); wolfIP
+ * (b0ee2cc) had them in the offset.  Text and options stay where they are: the struct points at
+ * them.
+ *
+ * The length is the datagram's, never one that the segment names: Treck (CVE-2020-11907) mixed the
+ * two. */
 enum wire_result tcp_parse(struct tcp_seg *s, const uint8_t *p, size_t len)
 {
     struct rcur c = rcur_of(p, len);
@@ -67,11 +73,13 @@ static void put_header(struct wcur *c, const struct tcp_seg *s, uint8_t doff, ui
     }
 }
 
+/* What a script asks for may be wrong TCP, but it must fit the header's fields. */
 static bool fits_fields(const struct tcp_seg *s, uint8_t doff)
 {
     return doff <= TCP_MAX_WORDS && s->opt_len <= TCP_OPT_MAX && s->flags <= TCP_FLAG_BITS;
 }
 
+/* As the struct says, checksum and data offset too, for tests that send what no stack would. */
 size_t tcp_emit(const struct tcp_seg *s, uint8_t *buf, size_t cap)
 {
     if (!fits_fields(s, s->doff))
@@ -117,7 +125,8 @@ size_t tcp_emit_sum(const struct tcp_seg *s, const struct rs_addr *src, const st
     return n;
 }
 
-/* MUST-3. */
+/* MUST-3.  The sum runs over pseudo-header, header and text, its own field included, and is zero
+ * when nothing was changed. */
 bool tcp_checksum_ok(const struct rs_addr *src, const struct rs_addr *dst, const uint8_t *p,
                      size_t len)
 {

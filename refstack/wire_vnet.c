@@ -1,4 +1,5 @@
-/* The virtio-net header (virtio 1.2 section 5.1.6) that a tap device may put before each frame. */
+/* The virtio-net header (virtio 1.2 section 5.1.6) that a tap device may put before each frame.
+ * Its fields are little-endian, the only ones here that are. */
 #include "refstack/cursor.h"
 #include "refstack/wire.h"
 
