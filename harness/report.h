@@ -37,6 +37,10 @@ int report_html(const struct result *, FILE *);
  * base.  An absolute path, or one with "..", has none: base is then that start itself, absolute. */
 void report_base(const char *path, char *base, size_t cap);
 
+/* The command that runs one case again, in the folder of the first run.  False when there is none
+ * to name. */
+bool report_again(const struct result_case *, char *command, size_t cap);
+
 /* Reads what report_json wrote.  NULL, with one sentence in err, for anything else. */
 struct result *report_read(FILE *, const char *name, char *err, size_t cap);
 

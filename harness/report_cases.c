@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "harness/ladder.h"
+#include "harness/report.h"
 #include "harness/report_page.h"
 #include "harness/report_xml.h"
 
@@ -26,8 +27,22 @@ static void put_path(FILE *out, const struct result *r, const char *path)
     fputs("</code></a>", out);
 }
 
+/* What the page's filter finds a case by: all of the name it shows, its verdict, its tags. */
+static void put_words(FILE *out, const struct result_case *c)
+{
+    xml_textf(out, "%s %s %s", c->name, c->sut, c->role ? c->role : "");
+    if (c->ip_version)
+        fprintf(out, " IPv%d", c->ip_version);
+    fprintf(out, " %s", verdict_name(c->verdict));
+    for (size_t i = 0; i < c->n_tags; i++) {
+        putc(' ', out);
+        xml_text(out, c->tag[i]);
+    }
+}
+
 static void put_facts(FILE *out, const struct result *r, const struct result_case *c)
 {
+    char again[1024];
     fputs("<dl>\n", out);
     put_term(out, "script", c->file);
     if (c->n_tags) {
@@ -46,6 +61,11 @@ static void put_facts(FILE *out, const struct result *r, const struct result_cas
         put_path(out, r, c->artefact[i].path);
         fputs("</dd>\n", out);
     }
+    if (report_again(c, again, sizeof again)) {
+        fputs("<dt>run again</dt><dd><code class=\"again\">", out);
+        xml_text(out, again);
+        fputs("</code></dd>\n", out);
+    }
     fputs("</dl>\n", out);
 }
 
@@ -54,7 +74,7 @@ static void put_case(FILE *out, const struct result *r, size_t i)
     const struct result_case *c = r->cases[i];
     bool bad = c->verdict == VERDICT_FAIL || c->verdict == VERDICT_ERROR;
     fprintf(out, "<details class=\"case\" id=\"case-%zu\" data-name=\"", i);
-    xml_text(out, c->name);
+    put_words(out, c);
     fprintf(out, "\"%s><summary><span class=\"v %s\">%s</span><span class=\"nm\">",
             bad ? " data-bad open" : "", page_class(c->verdict), page_mark(c->verdict));
     xml_text(out, c->name);
@@ -87,8 +107,9 @@ void page_cases(FILE *out, const struct result *r)
     fputs("<section id=\"cases\"><h2>Cases</h2>\n<p class=\"dim\">Ladders show each segment as it "
           "left its end, with numbers relative to both initial sequence numbers; states stand "
           "where they change.</p>\n<div class=\"filter\"><input type=\"search\" "
-          "placeholder=\"Filter by name\" aria-label=\"Filter by name\"><label><input "
-          "type=\"checkbox\"> only what failed</label></div>\n", out);
+          "placeholder=\"Name, stack, verdict, MUST-8\" aria-label=\"Filter by name, stack, "
+          "verdict or requirement\"><label><input type=\"checkbox\"> only what failed</label>"
+          "</div>\n", out);
     for (size_t i = 0; i < r->n_cases; i++)
         put_case(out, r, i);
     fputs("</section>\n", out);

@@ -116,6 +116,10 @@ static void begin_row(FILE *out, const struct result_case *head, const char *cla
 {
     fprintf(out, "<tr class=\"%s\" data-name=\"", class);
     xml_textf(out, "%.*s", row_len(head), head->name);
+    for (size_t i = 0; i < head->n_tags; i++) {
+        putc(' ', out);
+        xml_text(out, head->tag[i]);
+    }
     fprintf(out, "\"%s>", bad ? " data-bad" : "");
 }
 

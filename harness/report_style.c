@@ -19,7 +19,7 @@ const char *const page_style[] = {
     "header{padding:26px 0 14px}h1{font-size:24px;line-height:1.25;margin:0 0 4px}\n",
     "h2{font-size:18px;margin:0 0 4px}h3{font-size:15px;margin:20px 0 6px}\n",
     "p{margin:4px 0 12px}a{color:var(--accent)}.dim{color:var(--dim)}\n",
-    "code,.mono{font-family:var(--mono);font-size:.88em}\n",
+    "code,.mono{font-family:var(--mono);font-size:.88em}.again{user-select:all}\n",
     "nav{position:sticky;top:0;z-index:2;background:var(--panel);border:solid var(--line);"
     "border-width:1px 0}nav>div{display:flex;gap:18px;overflow-x:auto;align-items:center}\n",
     "nav a{padding:9px 0;text-decoration:none;white-space:nowrap}nav a:hover{text-decoration:"
@@ -112,10 +112,12 @@ const char *const page_style[] = {
 const char *const page_script[] = {
     "(function(){\n",
     "function all(s,r){return Array.prototype.slice.call((r||document).querySelectorAll(s));}\n",
-    "function apply(f){var q=f.querySelector('input[type=search]').value.toLowerCase();\n",
+    "function apply(f){\n",
+    "var q=f.querySelector('input[type=search]').value.toLowerCase().split(/\\s+/);\n",
     "var bad=f.querySelector('input[type=checkbox]').checked;\n",
     "all('[data-name]',f.parentNode).forEach(function(e){\n",
-    "e.hidden=(q&&e.getAttribute('data-name').toLowerCase().indexOf(q)<0)||\n",
+    "var n=e.getAttribute('data-name').toLowerCase();\n",
+    "e.hidden=q.some(function(w){return n.indexOf(w)<0;})||\n",
     "(bad&&!e.hasAttribute('data-bad'));});}\n",
     "all('.filter').forEach(function(f){f.style.display='flex';\n",
     "f.addEventListener('input',function(){apply(f);});});\n",

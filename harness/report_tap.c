@@ -69,6 +69,7 @@ static void put_name(FILE *out, const struct result_case *c)
 
 static void put_diagnostics(FILE *out, const struct result_case *c)
 {
+    char again[1024];
     fprintf(out, "  ---\n  verdict: %s\n", verdict_name(c->verdict));
     if (c->reason)
         put_block(out, "message", c->reason);
@@ -76,6 +77,8 @@ static void put_diagnostics(FILE *out, const struct result_case *c)
         put_block(out, "file", c->file);
     for (size_t i = 0; i < c->n_artefacts; i++)
         put_block(out, c->artefact[i].kind, c->artefact[i].path);
+    if (report_again(c, again, sizeof again))
+        put_block(out, "again", again);
     fprintf(out, "  seconds: %.6f\n  ...\n", c->seconds);
 }
 

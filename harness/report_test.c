@@ -338,6 +338,36 @@ static void tap_names_every_case_and_directs_what_is_expected(void **state)
     result_free(r);
 }
 
+static void a_case_names_the_command_that_runs_it_again(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *suite, *name, *sut, *file, *command;
+    } t[] = {
+        { "script", "b", "linux", "corpus/b.pkt",
+          "build/tcprig run --on=linux --ip=6 corpus/b.pkt" },
+        { "interop", "close/b:linux", "lwip x linux", NULL,
+          "build/tcprig interop --a=lwip --b=linux --ip=6 --filter=close/b:linux" },
+        { "script", "b", "linux", "a b.pkt", NULL },
+        { "script", "b", "linux", "$(reboot).pkt", NULL },
+        { "script", "b", "linux", "-b.pkt", NULL },
+        { "script", "b", "tap:tun0", "b.pkt", NULL },
+        { "stage0", "b", "refstack", NULL, NULL },
+    };
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        struct result *r = result_new("t");
+        struct result_case *c = result_case(r, t[i].suite, t[i].name, t[i].sut, 6);
+        char command[200];
+        if (t[i].file)
+            case_file(c, t[i].file);
+        assert_int_equal(report_again(c, command, sizeof command), t[i].command != NULL);
+        if (t[i].command)
+            assert_string_equal(command, t[i].command);
+        assert_false(t[i].command && report_again(c, command, strlen(t[i].command)));
+        result_free(r);
+    }
+}
+
 static void the_text_ladder_has_a_line_for_each_row(void **state)
 {
     (void)state;
@@ -379,6 +409,7 @@ int main(void)
         cmocka_unit_test(an_empty_run_still_makes_every_report),
         cmocka_unit_test(the_state_diagram_adds_the_traces_to_the_counts),
         cmocka_unit_test(tap_names_every_case_and_directs_what_is_expected),
+        cmocka_unit_test(a_case_names_the_command_that_runs_it_again),
         cmocka_unit_test(the_text_ladder_has_a_line_for_each_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
