@@ -105,11 +105,13 @@ static void fast_open_option(const uint8_t *cookie, uint8_t len)
 }
 
 /* A listener with one place for fast opens, and a cookie of its. */
-static void fast_listen(uint8_t cookie[16])
+static void fast_listen_with(uint8_t cookie[16], uint32_t rcv_buf)
 {
     struct rs_config c;
 
     plain(&c);
+    if (rcv_buf)
+        c.tcp.rcv_buf = rcv_buf;
     c.tcp.fastopen = true;
     c.tcp.fastopen_pending = 1;
     listen_up(&c);
@@ -121,6 +123,27 @@ static void fast_listen(uint8_t cookie[16])
     memcpy(cookie, p.got_opts.cookie, 8);
     say("R", 1, 0, 0);
     quiet();
+}
+
+static void fast_listen(uint8_t cookie[16])
+{
+    fast_listen_with(cookie, 0);
+}
+
+/* RFC 7413 section 4.2.2: what does not fit is not acknowledged; neither is a FIN behind it. */
+static void a_fast_open_syn_brings_no_more_text_than_the_buffer_holds(void **unused)
+{
+    uint8_t cookie[16];
+
+    (void)unused;
+    for (uint32_t len = 99; len <= 101; len++) {
+        fast_listen_with(cookie, 100);
+        fast_open_option(cookie, 8);
+        say("S", 0, 0, len);
+        get("SA", 0, 1 + (len < 100 ? len : 100), 0);
+        p.conn = rs_accept(p.host, p.conn, p.now);
+        assert_int_equal(user_receives(), len < 100 ? len : 100);
+    }
 }
 
 /* RFC 7413 section 5.1: so many pending, the others shake hands first. */
@@ -275,6 +298,7 @@ int main(void)
         cmocka_unit_test(without_a_tcb_the_ack_of_a_cookie_is_dropped_in_silence),
         cmocka_unit_test(a_full_backlog_turns_away_a_newer_incarnation_too),
         cmocka_unit_test(more_fast_opens_than_may_be_pending_shake_hands_first),
+        cmocka_unit_test(a_fast_open_syn_brings_no_more_text_than_the_buffer_holds),
         cmocka_unit_test(the_fin_of_a_fast_open_syn_is_kept),
         cmocka_unit_test(a_fragment_without_a_page_is_dropped),
         cmocka_unit_test(text_that_fills_the_pool_is_sent_all_the_same),

@@ -231,9 +231,10 @@ void hold_text_and_fin(struct rs_host *h, struct tcb *t, const struct tcp_seg *s
  * open is for. */
 void take_fast_text(struct rs_host *h, struct tcb *t, const struct tcp_seg *syn)
 {
-    const uint32_t seq = syn->seq + 1;
+    const uint32_t seq = syn->seq + 1, room = t->rcv_adv - seq;
+    const uint32_t len = syn->text_len < room ? syn->text_len : room; /* the rest comes again */
 
-    if (recvq_insert(&h->pool, &t->recvq, seq, syn->text, syn->text_len, false) &&
+    if (recvq_insert(&h->pool, &t->recvq, seq, syn->text, len, false) &&
         (syn->flags & TCP_FIN) && seq_lt(seq + syn->text_len, t->rcv_adv))
         note_fin(h, t, seq + syn->text_len);
     if (syn->text_len > 0)
