@@ -94,6 +94,8 @@ static void run_start(struct st0_bench *b, enum st0_start start, const struct st
     st0_run_icmp(b, start, y);
     st0_run_time(b, start, y);
     st0_run_segments(b, start, o->every * pass->stride, y);
+    if (start == ST0_LISTENER)
+        st0_run_fast(b, pass->ways, y);
     c->seconds = seconds_now() - began;
     if (y->mismatches)
         case_verdict(c, VERDICT_FAIL, "%" PRIu64 " of %" PRIu64 " cells; the first: %s",

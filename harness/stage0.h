@@ -61,7 +61,8 @@ enum rs_state st0_start_state(enum st0_start);
 enum st0_way {
     ST0_TS = 1,  /* timestamps and SACK agreed */
     ST0_WS = 2,  /* window scale agreed: ST0_PEER_SHIFT by the peer, ST0_SHIFT by the stack */
-    ST0_IP6 = 4
+    ST0_IP6 = 4,
+    ST0_FAST = 8 /* listeners take Fast Open; in the cells of stage0_fast.c alone */
 };
 
 /* The cells are gone through once for each of these.  What the TCP rules say does not depend on the
@@ -122,6 +123,8 @@ struct st0_seg {
     bool has_ts;
     bool has_ws; /* ST0_PEER_SHIFT */
     uint32_t ts_val;
+    const uint8_t *cookie; /* NULL: none */
+    uint8_t cookie_len;
 };
 
 /* ---- The rules -------------------------------------------------------------------------- */
@@ -171,6 +174,10 @@ enum st0_other {
     ST0_TIME_KEEPALIVE,
     ST0_TIME_2MSL,
     ST0_TIME_REST,
+    ST0_FAST_ABSENT,
+    ST0_FAST_ASKED,
+    ST0_FAST_VALID,
+    ST0_FAST_WRONG,
     ST0_N_OTHERS
 };
 unsigned st0_other_rule(enum st0_other);
@@ -197,6 +204,8 @@ struct st0_bench {
         uint16_t wnd;
         bool has_ts;
         uint32_t ts_ecr;
+        bool has_cookie;
+        uint8_t cookie_len, cookie[16];
     } frame[ST0_MAX_FRAMES];
 };
 
@@ -232,6 +241,8 @@ void st0_run_calls(struct st0_bench *, enum st0_start, struct st0_tally *);
 void st0_run_icmp(struct st0_bench *, enum st0_start, struct st0_tally *);
 /* One start's cells: a peer that says nothing any more, until no timer runs (stage0_time.c). */
 void st0_run_time(struct st0_bench *, enum st0_start, struct st0_tally *);
+/* SYNs with cookies of Fast Open, over one IP version (stage0_fast.c); leaves its own start. */
+void st0_run_fast(struct st0_bench *, unsigned ways, struct st0_tally *);
 /* Adds one start's counts to those of all. */
 void st0_add(struct st0_tally *all, const struct st0_tally *one);
 /* Rules that no cell met in a state they are for; names them, returns how many. */

@@ -59,6 +59,7 @@ void st0_configure(struct st0_bench *b, unsigned ways)
     c->tcp.timestamps = c->tcp.sack = ways & ST0_TS;
     c->tcp.window_scale = ways & ST0_WS;
     c->tcp.window_shift = ST0_SHIFT;
+    c->tcp.fastopen = ways & ST0_FAST;
     c->max_conns = 3;
     c->pages = 16;
     c->tcp.rcv_buf = ST0_RCV_BUF;
@@ -174,6 +175,11 @@ static size_t options(const struct st0_seg *s, uint8_t *opt)
             .kind = OPT_WSCALE, .typed = true, .u.shift = ST0_PEER_SHIFT
         });
     }
+    if (s->cookie) {
+        wcur_u8(&w, OPT_FASTOPEN);
+        wcur_u8(&w, (uint8_t)(2 + s->cookie_len));
+        put_octets(&w, s->cookie, s->cookie_len);
+    }
     put_others(&w, s->opt);
     return (size_t)(w.p - opt);
 }
@@ -263,7 +269,11 @@ static void collect(struct st0_bench *b, const uint8_t *p, size_t n)
         .wnd = seg.wnd,
         .has_ts = o.has_ts,
         .ts_ecr = o.ts_ecr,
+        .has_cookie = o.has_cookie,
+        .cookie_len = o.cookie_len,
     };
+    if (o.has_cookie && o.cookie_len <= 16)
+        memcpy(b->frame[b->n_frames - 1].cookie, o.cookie, o.cookie_len);
 }
 
 void st0_drain(struct st0_bench *b)

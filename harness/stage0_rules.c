@@ -99,6 +99,10 @@ static const struct rule others[ST0_N_OTHERS] = {
     [ST0_TIME_USER] = { IN_FLIGHT, NULL, NULL, "3.10.8: ended by the user timeout" },
     [ST0_TIME_KEEPALIVE] = { AT_REST, NULL, NULL, "3.8.4: keep-alives, then the end" },
     [ST0_TIME_2MSL] = { IN(TIME_WAIT), NULL, NULL, "3.10.8: TIME-WAIT ends in silence" },
+    [ST0_FAST_ABSENT] = { IN(LISTEN), NULL, NULL, "RFC 7413 4.2.2: no cookie, the text waits" },
+    [ST0_FAST_ASKED] = { IN(LISTEN), NULL, NULL, "RFC 7413 4.2.2: asked for a cookie" },
+    [ST0_FAST_VALID] = { IN(LISTEN), NULL, NULL, "RFC 7413 4.2.2: valid, the text is given" },
+    [ST0_FAST_WRONG] = { IN(LISTEN), NULL, NULL, "RFC 7413 4.2.2: no cookie of ours" },
     [ST0_TIME_REST] = { AT_REST | IN(CLOSED) | IN(LISTEN), NULL, NULL, "3.8.4: silence" },
 };
 
