@@ -122,11 +122,45 @@ static void a_syn_with_text_that_was_lost_goes_again_as_any_other(void **unused)
     quiet();
 }
 
+/* A SYN with every option on has 40 octets for them, and a cookie may have 16 (section 4.1.1).  The
+ * option has room: none is cut off, which would make the whole SYN illegal (MUST-7). */
+static void a_cookie_of_any_length_fits_beside_all_other_options(void **unused)
+{
+    static const uint8_t cookie[16] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
+
+    (void)unused;
+    for (uint8_t n = 4; n <= sizeof cookie; n += 2) {
+        struct rs_config c;
+        plain(&c);
+        c.tcp.timestamps = c.tcp.sack = c.tcp.window_scale = true;
+        peer_up(&c);
+        open_fast();
+        get("S", 0, 0, 0);
+        with_cookie(cookie, n);
+        say("SA", 0, 1, 0);
+        p.opt_len = 0;
+        get("A", 1, 1, 4);
+        say("R", 1, 0, 0);
+        rs_release(p.host, p.conn, p.now);
+        p.now += RS_SEC;
+
+        open_fast();
+        get("S", 0, 0, 4);
+        assert_false(p.got_opts.bad);
+        assert_int_equal(p.got_opts.cookie_len, n);
+        assert_memory_equal(p.got_opts.cookie, cookie, n);
+        assert_true(p.got_opts.has_mss && p.got_opts.has_ts && p.got_opts.has_wscale &&
+                    p.got_opts.has_sack_permitted);
+        quiet();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_cookie_serves_the_client_it_was_given_to_and_no_other),
         cmocka_unit_test(a_syn_with_text_that_was_lost_goes_again_as_any_other),
+        cmocka_unit_test(a_cookie_of_any_length_fits_beside_all_other_options),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     peer_down();

@@ -86,9 +86,15 @@ void options_agree(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg,
     t->snd_wnd = t->max_snd_wnd = seg->wnd;
 }
 
+static void put_nops(struct wcur *w, unsigned n)
+{
+    while (n-- > 0)
+        wcur_u8(w, OPT_NOP);
+}
+
 /* A tick is a millisecond, within the 1 ms to 1 s that RFC 7323 section 5.4 asks for.  Two NOPs put
  * the numbers on a 32-bit boundary (appendix A). */
-static void put_ts(const struct rs_host *h, const struct tcb *t, struct wcur *w)
+static void put_ts(const struct rs_host *h, const struct tcb *t, struct wcur *w, unsigned nops)
 {
     const struct tcp_option ts = {
         .kind = OPT_TIMESTAMPS,
@@ -96,8 +102,7 @@ static void put_ts(const struct rs_host *h, const struct tcb *t, struct wcur *w)
         .typed = true,
         .u.ts = { .val = (uint32_t)(h->now / RS_MSEC) + t->ts_offset, .ecr = t->ts_recent },
     };
-    wcur_u8(w, OPT_NOP);
-    wcur_u8(w, OPT_NOP);
+    put_nops(w, nops);
     opt_put(w, &ts);
 }
 
@@ -141,13 +146,15 @@ static void put_syn(struct rs_host *h, const struct tcb *t, struct wcur *w)
         opt_put(w, &mss);
     if (BUG(MSS_EVERYWHERE) && t->state >= RS_ESTABLISHED)
         return;
+    /* SACK-permitted and timestamps fill three words even without NOPs, and beside a cookie of 16
+     * octets they have to: one cut off at the header's end would spoil the SYN (MUST-7). */
+    const unsigned nops = t->cookie_due && t->sack_on && t->ts_on ? 0 : 2;
     if (t->sack_on) {
-        wcur_u8(w, OPT_NOP);
-        wcur_u8(w, OPT_NOP);
+        put_nops(w, nops);
         opt_put(w, &sack);
     }
     if (t->ts_on)
-        put_ts(h, t, w);
+        put_ts(h, t, w, nops);
     if (t->wscale_on) {
         wcur_u8(w, OPT_NOP);
         opt_put(w, &wscale);
@@ -201,7 +208,7 @@ size_t options_emit(struct rs_host *h, const struct tcb *t, uint16_t flags, uint
         put_syn(h, t, &w);
     if (!(flags & TCP_SYN)) {
         if (t->ts_on && !BUG(TS_ON_SYN_ONLY))
-            put_ts(h, t, &w);
+            put_ts(h, t, &w, 2);
         put_sack(h, t, &w);
     }
     return (size_t)(w.p - to);
