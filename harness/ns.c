@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "harness/rtnl.h"
@@ -65,11 +66,25 @@ static int loopback_up(struct ns_error *error)
     return 0;
 }
 
+/* What is lacking at this moment others may be giving back: namespaces that nobody is in any more
+ * are taken apart behind the scenes, and count until then. */
+static int unshare_patiently(int flags)
+{
+    enum { LOOKS = 50 };
+    const struct timespec a_while = { .tv_nsec = 20 * 1000 * 1000 };
+    for (int i = 0; unshare(flags) < 0; i++) {
+        if ((errno != ENOSPC && errno != ENOMEM && errno != EAGAIN) || i == LOOKS)
+            return -1;
+        nanosleep(&a_while, NULL);
+    }
+    return 0;
+}
+
 int ns_enter(struct ns_error *error)
 {
     uid_t uid = geteuid();
     gid_t gid = getegid();
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0) {
+    if (unshare_patiently(CLONE_NEWUSER | CLONE_NEWNET) == 0) {
         if (map_ids(uid, gid) < 0)
             return ns_fail(error, 77, "cannot map user %u into a new user namespace: %s; "
                            "run as root, or allow unprivileged user namespaces",
@@ -85,7 +100,7 @@ int ns_enter(struct ns_error *error)
 
 int ns_enter_net(struct ns_error *error)
 {
-    if (unshare(CLONE_NEWNET) < 0)
+    if (unshare_patiently(CLONE_NEWNET) < 0)
         return ns_fail(error, 77, "cannot create a network namespace: %s; "
                        "run where CAP_SYS_ADMIN or user namespaces are allowed", strerror(errno));
     return loopback_up(error);

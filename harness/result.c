@@ -283,6 +283,17 @@ struct result_requirement *result_requirement(struct result *r, const char *id, 
     return q;
 }
 
+void case_forget_rows(struct result_case *c)
+{
+    for (size_t i = 0; i < c->n_rows; i++) {
+        free(c->row[i].octet);
+        free(c->row[i].note);
+    }
+    free(c->row);
+    c->row = NULL;
+    c->n_rows = 0;
+}
+
 static void free_case(struct result_case *c)
 {
     char *own[] = { c->name,   c->suite,    c->sut,     c->role,
@@ -295,13 +306,9 @@ static void free_case(struct result_case *c)
         free(c->artefact[i].kind);
         free(c->artefact[i].path);
     }
-    for (size_t i = 0; i < c->n_rows; i++) {
-        free(c->row[i].octet);
-        free(c->row[i].note);
-    }
+    case_forget_rows(c);
     free(c->tag);
     free(c->artefact);
-    free(c->row);
     free(c);
 }
 

@@ -103,6 +103,8 @@ void case_file(struct result_case *, const char *file);
 void case_actors(struct result_case *, const char *a, const char *b);
 void case_tag(struct result_case *, const char *id); /* one that is there already is not repeated */
 void case_artefact(struct result_case *, const char *kind, const char *path);
+/* Gives up the recorded rows, where no report will show them. */
+void case_forget_rows(struct result_case *);
 
 /* Adds a row with unknown states and no fault; the caller fills the rest of it. */
 struct trace_row *case_packet(struct result_case *, uint64_t us, enum trace_end from,

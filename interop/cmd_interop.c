@@ -198,6 +198,7 @@ int cmd_interop(int argc, char **argv)
     argp_err_exit_status = EXIT_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, &a);
     int status = find_all(&a, &jobs);
+    a.options.traced = a.reports.html || a.reports.json;
     if (status == 0) {
         interop_filter(&jobs, a.filter, a.slow || a.list);
         status = a.list ? list_all(&jobs) : run_all(&a, &jobs);

@@ -30,12 +30,17 @@ static struct interop_job *add_job(struct interop_jobs *jobs)
     return job;
 }
 
+/* Its octets, in no more memory than they take: each case's process begins as a copy of ours. */
 static char *read_all(const char *path)
 {
     FILE *f = fopen(path, "rb");
-    char *text = f ? calloc(1, SCRIPT_MAX_OCTETS / 16) : NULL;
-    if (text)
-        text[fread(text, 1, SCRIPT_MAX_OCTETS / 16 - 1, f)] = '\0';
+    char *text = f ? malloc(SCRIPT_MAX_OCTETS / 16) : NULL;
+    if (text) {
+        const size_t len = fread(text, 1, SCRIPT_MAX_OCTETS / 16 - 1, f);
+        text[len] = '\0';
+        char *less = realloc(text, len + 1);
+        text = less ? less : text;
+    }
     if (f)
         fclose(f);
     return text;

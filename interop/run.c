@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "harness/clock.h"
 #include "harness/ns.h"
 #include "harness/pcapng_case.h"
 #include "harness/pump.h"
@@ -16,12 +17,23 @@
 #include "interop/publish.h"
 #include "interop/tools.h"
 
-/* A case that failed while the machine did not run it for this long may have met timers that fired
- * for that reason alone; it is tried again, at most this often. */
+/* A case that failed while the machine did not run it for this long, at once or in all, may have met
+ * timers that fired for that reason alone; it is tried again, at most this often.  One that is known
+ * to fail has done what was expected. */
 enum { STALL = 20 * 1000, ATTEMPTS = 3 };
 /* Exit status of a case's process: it asks for another try; it lost memory. */
 enum { AGAIN = 3, LEAKED = 4 };
 enum { LIMIT = 60, SLOW_LIMIT = 180 }; /* seconds */
+
+struct running {
+    struct interop_jobs *jobs;
+    const struct interop_options *options;
+    struct result *result;
+    struct tap tap;
+    char *folder; /* where captures go */
+    bool keep_all;
+    int now, busy; /* cases running; those of them that keep a processor busy */
+};
 
 /* ---- In the process of one case --------------------------------------------------------- */
 
@@ -53,19 +65,23 @@ bool interop_play(const struct interop_job *job, struct result *r)
         case_verdict(c, VERDICT_UNSUPPORTED, "%s", error.text);
         return false;
     }
+    const uint64_t waited = clock_waited();
     if (job->tool)
         interop_tool_play(job->tool, job->cast.ip_version, c);
     else
         play_case(&play, job->source->script, job->source->text, &job->cast, &job->config, c);
-    return c->verdict == VERDICT_FAIL && play.stalled > STALL;
+    const bool late = play.stalled > STALL || clock_waited() - waited > STALL;
+    return late && !job->known && (c->verdict == VERDICT_FAIL || c->verdict == VERDICT_ERROR);
 }
 
 /* Of the address sanitizer's runtime: reports memory that nothing points to, and whether there was
  * any.  Absent from other builds. */
 extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
 
-static void child(const struct interop_job *job, char *capture, bool keep_all, int parent)
+static void child(const struct running *run, const struct interop_job *job, char *capture,
+                  int parent)
 {
+    const bool keep_all = run->keep_all;
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     if (!ns_die_with_parent(parent))
@@ -81,6 +97,9 @@ static void child(const struct interop_job *job, char *capture, bool keep_all, i
     free(log);
     if (wanted && pcapng_case(c, capture) == 0)
         case_artefact(c, "pcapng", capture);
+    /* Nobody reads them, and each later case's process would begin as a copy of them all. */
+    if (!run->options->traced)
+        case_forget_rows(c);
     int status = again ? AGAIN : 0;
     if (report_json(r, job->answer) < 0)
         status = 1;
@@ -102,16 +121,6 @@ static void on_stop(int sig)
 {
     stopped_by = sig;
 }
-
-struct running {
-    struct interop_jobs *jobs;
-    const struct interop_options *options;
-    struct result *result;
-    struct tap tap;
-    char *folder; /* where captures go */
-    bool keep_all;
-    int now, busy; /* cases running; those of them that keep a processor busy */
-};
 
 static bool is_busy(const struct interop_job *job)
 {
@@ -146,7 +155,7 @@ static void start(struct running *run, struct interop_job *job)
     fflush(NULL);
     job->pid = job->answer ? fork() : -1;
     if (job->pid == 0)
-        child(job, capture, run->keep_all, parent);
+        child(run, job, capture, parent);
     free(capture);
     run->now++;
     run->busy += is_busy(job);

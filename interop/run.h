@@ -75,6 +75,7 @@ void interop_jobs_free(struct interop_jobs *);
 struct interop_options {
     int jobs;         /* cases at once */
     const char *keep; /* folder for each case's files; NULL: failed ones', under TMPDIR */
+    bool traced;      /* a report will show the packets: the result keeps them */
 };
 
 /* Runs all and adds their cases to the result; TAP on stdout as they end.  Returns the
