@@ -17,9 +17,9 @@
 #include "interop/publish.h"
 #include "interop/tools.h"
 
-/* A case that failed while the machine did not run it for this long, at once or in all, may have met
- * timers that fired for that reason alone; it is tried again, at most this often.  One that is known
- * to fail has done what was expected. */
+/* A case that failed while the machine did not run it for this long, at once or in all, may have
+ * met timers that fired for that reason alone; it is tried again, at most this often.  One that is
+ * known to fail has done what was expected. */
 enum { STALL = 20 * 1000, ATTEMPTS = 3 };
 /* Exit status of a case's process: it asks for another try; it lost memory. */
 enum { AGAIN = 3, LEAKED = 4 };
