@@ -223,6 +223,74 @@ static void flags_that_never_go_together_are_seen(void **state)
     expect_broken(ORACLE_egress_ack_bit, &(struct tcp_seg){ .seq = ISS + 1, .flags = TCP_FIN });
 }
 
+/* The same of octets as they stand. */
+static void expect_refused(enum oracle want, const uint8_t *p, size_t n)
+{
+    struct tcp_seg seg;
+
+    oracle_handler = caught;
+    if (setjmp(broken) == 0) {
+        egress_out(&view, p, n, &seg);
+        oracle_handler = NULL;
+        fail_msg("%s was not asked", oracle_info[want].id);
+    }
+    oracle_handler = NULL;
+    assert_string_equal(oracle_info[which].id, oracle_info[want].id);
+}
+
+static void a_damaged_header_is_seen(void **state)
+{
+    enum { LENGTH_AT = 3, SUM_AT = 10, TCP_SUM_AT = IP4_HEADER + 16 };
+    const struct tcp_seg ack = { .seq = ISS + 1, .ack = IRS + 1, .flags = TCP_ACK, .wnd = 500 };
+    uint8_t buf[MTU + 100] = { 0 };
+    const size_t n = datagram(buf, &ack, true);
+
+    (void)state;
+    establish();
+    assert_true(egress_out(&view, buf, n, &(struct tcp_seg){ .seq = 0 }));
+    buf[TCP_SUM_AT] ^= 1;
+    expect_refused(ORACLE_egress_checksum, buf, n);
+    buf[TCP_SUM_AT] ^= 1;
+    buf[SUM_AT] ^= 1;
+    expect_refused(ORACLE_egress_ip_checksum, buf, n);
+    buf[LENGTH_AT] ^= 1;
+    expect_refused(ORACLE_egress_form, buf, n);
+    expect_refused(ORACLE_egress_mtu, buf, MTU + 1);
+}
+
+static void a_foreign_source_is_seen(void **state)
+{
+    const struct tcp_seg ack = { .seq = ISS + 1, .ack = IRS + 1, .flags = TCP_ACK, .wnd = 500 };
+    uint8_t buf[100];
+    const size_t n = datagram(buf, &ack, false); /* the peer's own addresses */
+
+    (void)state;
+    establish();
+    expect_refused(ORACLE_egress_addresses, buf, n);
+}
+
+static void an_ack_that_goes_back_is_seen(void **state)
+{
+    (void)state;
+    establish();
+    expect_broken(ORACLE_egress_ack_back, &(struct tcp_seg){ .seq = ISS + 1, .ack = IRS,
+                                                             .flags = TCP_ACK, .wnd = 501 });
+}
+
+static void reserved_bits_and_padding_in_use_are_seen(void **state)
+{
+    static const uint8_t padding[] = { OPT_NOP, OPT_EOL, 7, 7 };
+
+    (void)state;
+    establish();
+    expect_broken(ORACLE_egress_reserved,
+                  &(struct tcp_seg){ .seq = ISS + 1, .ack = IRS + 1,
+                                     .flags = TCP_ACK | TCP_RESERVED, .wnd = 500 });
+    expect_broken(ORACLE_egress_options,
+                  &(struct tcp_seg){ .seq = ISS + 1, .ack = IRS + 1, .flags = TCP_ACK, .wnd = 500,
+                                     .opt = padding, .opt_len = sizeof padding });
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +307,10 @@ int main(void)
         cmocka_unit_test(text_after_the_fin_is_seen),
         cmocka_unit_test(an_option_where_it_may_not_stand_is_seen),
         cmocka_unit_test(flags_that_never_go_together_are_seen),
+        cmocka_unit_test(a_damaged_header_is_seen),
+        cmocka_unit_test(a_foreign_source_is_seen),
+        cmocka_unit_test(an_ack_that_goes_back_is_seen),
+        cmocka_unit_test(reserved_bits_and_padding_in_use_are_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,6 +92,64 @@ static void snd_una_beyond_snd_nxt_is_seen(void **state)
     expect(ORACLE_send_order);
 }
 
+static void a_send_queue_that_does_not_hold_what_was_sent_is_seen(void **state)
+{
+    (void)state;
+    tcb->snd_nxt = tcb->snd_una + 3; /* the SYN, a FIN and one more */
+    expect(ORACLE_send_queue);
+}
+
+static void a_send_queue_beyond_its_buffer_is_seen(void **state)
+{
+    (void)state;
+    tcb->sendq.len = cfg.tcp.snd_buf + 1;
+    expect(ORACLE_send_buffer);
+}
+
+static void a_segment_size_outside_its_bounds_is_seen(void **state)
+{
+    (void)state;
+    tcb->smss = 0;
+    expect(ORACLE_segment_size);
+    tcb->smss = 1500;
+    expect(ORACLE_segment_size);
+}
+
+/* The rules of the receiving side, of a TCB that has heard a SYN. */
+static void a_receive_side_that_is_bent_is_seen(void **state)
+{
+    (void)state;
+    tcb->state = RS_SYN_RECEIVED;
+    tcb->rcv_adv = tcb->recvq.user = tcb->recvq.nxt = 1000;
+    tcb->last_ack_sent = 1000;
+    expect(NONE);
+    tcb->rcv_adv = 999;
+    expect(ORACLE_receive_window);
+    tcb->rcv_adv = 1000 + cfg.tcp.rcv_buf + 2;
+    expect(ORACLE_receive_window);
+    tcb->rcv_adv = 1000;
+    tcb->recvq.user = tcb->recvq.nxt = 999; /* both went back, no octet is missing */
+    expect(ORACLE_receive_next_back);
+    tcb->recvq.user = 1001;
+    tcb->recvq.nxt = 1000;
+    expect(ORACLE_receive_buffer);
+}
+
+static void a_congestion_window_of_nothing_is_seen(void **state)
+{
+    (void)state;
+    tcb->state = RS_ESTABLISHED;
+    tcb->cwnd = 0;
+    expect(ORACLE_congestion_window);
+}
+
+static void a_deadline_after_a_timer_is_seen(void **state)
+{
+    (void)state;
+    wheel_disarm(&host->wheel, host_wheel_node, host, tcb->index); /* its timer still runs */
+    expect(ORACLE_deadline_late);
+}
+
 static void a_page_that_nobody_owns_is_seen(void **state)
 {
     (void)state;
@@ -156,6 +214,12 @@ int main(void)
         cmocka_unit_test_setup(a_timer_too_far_off_is_seen, open_one),
         cmocka_unit_test_setup(snd_una_that_goes_back_is_seen, open_one),
         cmocka_unit_test_setup(snd_una_beyond_snd_nxt_is_seen, open_one),
+        cmocka_unit_test_setup(a_send_queue_that_does_not_hold_what_was_sent_is_seen, open_one),
+        cmocka_unit_test_setup(a_send_queue_beyond_its_buffer_is_seen, open_one),
+        cmocka_unit_test_setup(a_segment_size_outside_its_bounds_is_seen, open_one),
+        cmocka_unit_test_setup(a_receive_side_that_is_bent_is_seen, open_one),
+        cmocka_unit_test_setup(a_congestion_window_of_nothing_is_seen, open_one),
+        cmocka_unit_test_setup(a_deadline_after_a_timer_is_seen, open_one),
         cmocka_unit_test_setup(a_page_that_nobody_owns_is_seen, open_one),
         cmocka_unit_test_setup(a_page_of_two_owners_is_seen, open_one),
         cmocka_unit_test_setup(a_connection_that_is_not_found_is_seen, open_one),
