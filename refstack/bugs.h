@@ -328,6 +328,7 @@
     X(ICMP_QUOTES_BEYOND, "an ICMP error quotes eight octets of a shorter payload", memory) \
     X(LAST_PAGE_TAKEN, "the page that sending text takes goes to something else", liveness) \
     X(PATH_OF_ANOTHER, "a passive OPEN keeps the path MTU of the peer before", semantic) \
+    X(FAST_OPEN_OF_ANOTHER, "a fast open counts for whoever has its listener's TCB", semantic) \
     X(PMTU_ANY, "a path MTU under what every IPv6 link takes is believed", semantic) \
     X(PMTU_CREDULOUS, "a path MTU is believed though larger segments have just arrived", semantic) \
     X(PMTU_PROBE_CONGESTS, "the loss of a path MTU probe alone is taken for congestion", semantic) \

@@ -85,14 +85,11 @@ enum { NEIGHBOURS_MAX = 1024 };
  * lengths 32 bits, which the pool must not exceed. */
 static bool config_usable(const struct rs_config *c)
 {
-    const struct rs_tcp_config *t = &c->tcp;
-
     return c->max_conns > 0 && c->max_conns <= 1u << 20 && power_of_two(c->demux_places) &&
            c->pages > 0 && power_of_two(c->page_octets) && c->page_octets >= 256 &&
            c->page_octets <= 1u << 20 && (uint64_t)c->pages * c->page_octets <= 1u << 31 &&
            c->neighbours > 0 && c->neighbours <= NEIGHBOURS_MAX &&
-           addr_config_usable(c) && t->snd_buf > 0 &&
-           t->rcv_buf > 0 && t->snd_buf <= 1u << 30 && t->rcv_buf <= 1u << 30 && t->rto_min > 0;
+           addr_config_usable(c) && settings_usable(&c->tcp);
 }
 
 /* The parts of the block, each aligned for its content.  The host in front, then its tables; what

@@ -286,6 +286,17 @@ static void an_unusable_configuration_is_refused(void **unused)
     assert_int_equal(rs_host_size(&c), 0);
     c = good, c.tcp.rcv_buf = 0;
     assert_int_equal(rs_host_size(&c), 0);
+    /* Timers that would fire again at the moment they fire. */
+    c = good, c.tcp.rto_initial = 0;
+    assert_int_equal(rs_host_size(&c), 0);
+    c = good, c.tcp.rto_max = c.tcp.rto_min - 1;
+    assert_int_equal(rs_host_size(&c), 0);
+    c = good, c.tcp.rto_max = UINT64_C(1) << 32; /* which 32 bits do not hold */
+    assert_int_equal(rs_host_size(&c), 0);
+    c = good, c.tcp.keepalive = true, c.tcp.keepalive_idle = 0;
+    assert_int_equal(rs_host_size(&c), 0);
+    c = good, c.tcp.keepalive = true, c.tcp.keepalive_intvl = 0;
+    assert_int_equal(rs_host_size(&c), 0);
     assert_null(rs_init(block, sizeof block, &good, 0));
 }
 

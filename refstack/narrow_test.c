@@ -179,7 +179,7 @@ static void what_finds_no_page_to_wait_in_comes_again(void **state)
     (void)state;
     ethernet_up();
     net.cfg.pages = 1;
-    net.cfg.tcp.rto_initial = net.cfg.tcp.rto_max = RS_SEC / 2;
+    net.cfg.tcp.rto_min = net.cfg.tcp.rto_initial = net.cfg.tcp.rto_max = RS_SEC / 2;
     net_start();
     assert_true(rs_open_active(net.host, &from, &to, net.now) >= 0);
     assert_int_equal(get_frame(), ETH_TYPE_ARP);

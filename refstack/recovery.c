@@ -232,9 +232,11 @@ static void detect(struct rs_host *h, struct tcb *t)
 }
 
 /* Section 6.3: what was given the benefit of the doubt is late by now. */
+/* With nothing found lost another timer takes its place, once there is nothing to send. */
 void recovery_reorder_timeout(struct rs_host *h, struct tcb *t)
 {
     detect(h, t);
+    tcb_ready(h, t);
 }
 
 /* ---- Tail loss probe, RFC 8985 section 7 ---- */

@@ -67,7 +67,8 @@ enum rs_link {
 
 enum rs_congestion { RS_CC_NEWRENO, RS_CC_CUBIC };
 
-/* What a connection starts with; each can be changed for one connection by rs_set. */
+/* What a connection starts with; each can be changed for one connection by rs_set.  A time of
+ * RS_NEVER is no time at all; an RTO of more than an hour is refused. */
 struct rs_tcp_config {
     uint32_t snd_buf;        /* octets a connection may queue to send */
     uint32_t rcv_buf;        /* octets a connection may hold for the user; RCV.BUFF */

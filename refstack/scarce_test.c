@@ -93,6 +93,33 @@ static void a_full_backlog_turns_away_a_newer_incarnation_too(void **unused)
     quiet();
 }
 
+static void count(void *n, int conn)
+{
+    (void)conn;
+    ++*(unsigned *)n;
+}
+
+static void a_backlog_beyond_16_bits_is_counted_in_full(void **unused)
+{
+    enum { HALF = 1 << 15 };
+    struct rs_config c;
+    unsigned left = 0;
+
+    (void)unused;
+    plain(&c);
+    c.max_conns = c.demux_places = c.backlog = 1 << 17;
+    c.more[0] = (struct rs_net){ rs_ip4(192, 0, 2, 3), 24 };
+    listen_up(&c);
+    for (unsigned i = 0; i < 2 * HALF; i++) {
+        p.port = (uint16_t)(1000 + i % HALF);
+        p.cfg.addr = i < HALF ? c.addr : c.more[0].addr;
+        say("S", 0, 0, 0);
+    }
+    assert_int_equal(rs_release(p.host, p.conn, p.now), 0);
+    rs_each(p.host, count, &left);
+    assert_int_equal(left, 0);
+}
+
 /* ---- Fast open ------------------------------------------------------------------------------- */
 
 static void fast_open_option(const uint8_t *cookie, uint8_t len)
@@ -166,6 +193,39 @@ static void more_fast_opens_than_may_be_pending_shake_hands_first(void **unused)
     fast_open_option(cookie, 8);
     say("S", 0, 0, 10);
     get("SA", 0, 11, 0);
+    quiet();
+}
+
+/* One that was accepted before its handshake ended outlives its listener, whose TCB is another's by
+ * then. */
+static void a_fast_open_is_not_taken_off_the_books_of_another_listener(void **unused)
+{
+    const struct rs_endpoint local = { .port = HOST_PORT };
+    uint8_t cookie[16];
+
+    (void)unused;
+    fast_listen(cookie);
+    fast_open_option(cookie, 8);
+    say("S", 0, 0, 10);
+    get("SA", 0, 11, 0);
+    const uint32_t iss = p.host_iss;
+    const int early = rs_accept(p.host, p.conn, p.now);
+    assert_true(early >= 0);
+    assert_int_equal(rs_release(p.host, p.conn, p.now), 0);
+    p.conn = rs_listen(p.host, &local, p.now);
+    assert_true(p.conn >= 0);
+    p.port = 2001;
+    say("S", 0, 0, 10);
+    get("SA", 0, 11, 0);
+    p.host_iss = iss;
+    p.port = PEER_PORT;
+    p.opt_len = 0;
+    say("A", 11, 1, 0);
+    quiet();
+    p.port = 2002;
+    fast_open_option(cookie, 8);
+    say("S", 0, 0, 10);
+    get("SA", 0, 1, 0); /* the one at 2001 is pending still */
     quiet();
 }
 
@@ -297,6 +357,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_tcb_the_ack_of_a_cookie_is_dropped_in_silence),
         cmocka_unit_test(a_full_backlog_turns_away_a_newer_incarnation_too),
+        cmocka_unit_test(a_backlog_beyond_16_bits_is_counted_in_full),
+        cmocka_unit_test(a_fast_open_is_not_taken_off_the_books_of_another_listener),
         cmocka_unit_test(more_fast_opens_than_may_be_pending_shake_hands_first),
         cmocka_unit_test(a_fast_open_syn_brings_no_more_text_than_the_buffer_holds),
         cmocka_unit_test(the_fin_of_a_fast_open_syn_is_kept),

@@ -53,12 +53,14 @@ static int change(struct rs_host *h, struct tcb *t, const struct rs_tcp_config *
     return 0;
 }
 
-/* An RTO of 0 would send for ever without time passing, and a buffer of 0 never anything. */
+/* An RTO of 0, or a keep-alive every 0, would send for ever without time passing, and a buffer of 0
+ * never anything. */
 bool settings_usable(const struct rs_tcp_config *c)
 {
     return c->snd_buf > 0 && c->rcv_buf > 0 && c->snd_buf <= 1u << 30 && c->rcv_buf <= 1u << 30 &&
            c->rto_min > 0 && c->rto_max >= c->rto_min && c->rto_max <= UINT32_MAX &&
-           c->rto_initial <= UINT32_MAX;
+           c->rto_initial > 0 && c->rto_initial <= UINT32_MAX &&
+           (!c->keepalive || (c->keepalive_idle > 0 && c->keepalive_intvl > 0));
 }
 
 /* What the user may set while a connection lasts: Nagle (MUST-17), the user timeout (MUST-21),

@@ -217,9 +217,32 @@ static void settings_in_listen_and_time_wait_start_no_timer(void **unused)
     assert_int_equal(rs_deadline(p.host), RS_NEVER);
 }
 
+static void a_time_that_never_comes_ends_nothing(void **unused)
+{
+    struct rs_config c;
+
+    (void)unused;
+    plain(&c);
+    c.tcp.r2 = c.tcp.r2_syn = c.tcp.keepalive_idle = c.tcp.fin_wait_2 = RS_NEVER;
+    c.tcp.keepalive = true;
+    peer_up(&c);
+    established();
+    pass(1000 * 3600 * RS_SEC);
+    quiet();
+    assert_true(rs_deadline(p.host) == RS_NEVER);
+    user_sends(10);
+    for (int i = 0; i < 1000; i++) {
+        while (heard())
+            ;
+        to_deadline();
+    }
+    state_is(RS_ESTABLISHED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_time_that_never_comes_ends_nothing),
         cmocka_unit_test(what_is_set_is_read_back_and_obeyed_by_that_connection_alone),
         cmocka_unit_test(connections_of_a_listener_share_its_settings),
         cmocka_unit_test(the_page_is_given_back_with_the_last_of_its_users),

@@ -66,9 +66,9 @@ struct demux_key;
 /* What a listener keeps of the connections it made. */
 struct listener {
     uint32_t accept_head, accept_tail;
-    uint16_t backlog;      /* not yet accepted, */
-    uint16_t queued;       /* of which complete */
-    uint16_t fast_pending; /* in SYN-RECEIVED by fast open */
+    uint32_t backlog;      /* not yet accepted, */
+    uint32_t queued;       /* of which complete */
+    uint32_t fast_pending; /* in SYN-RECEIVED by fast open */
     rs_time cookies_until; /* ACKs may answer SYN cookies */
 };
 

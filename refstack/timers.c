@@ -46,6 +46,8 @@ static rs_time earliest(const struct tcb *t)
  * two others means to touch those, which among a million are far from any cache. */
 void tcb_arm(struct rs_host *h, struct tcb *t, enum rs_timer timer, rs_time when)
 {
+    if (when < h->now) /* beyond the end of time, as RS_NEVER from now on is */
+        when = RS_NEVER;
     t->due[place_of[timer]] = when;
     if (place_of[timer] == DUE_PEER)
         t->running &= (uint16_t)~peer_timers;

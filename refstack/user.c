@@ -156,11 +156,16 @@ static int close_sending(struct rs_host *h, struct tcb *t)
 
 /* A listener that goes takes with it what nobody has accepted.  Their peers believe in a connection
  * and are told by RST.  Each child is found by its parent: a walk of the table, once in a
- * listener's life. */
+ * listener's life.  What was accepted before its handshake ended stays, and is counted by nobody
+ * any more, whoever has the listener's TCB next. */
 static void close_listener(struct rs_host *h, struct tcb *l)
 {
-    for (uint32_t i = 0; l->listener.backlog > 0 && i < h->tcb_fresh; i++) {
+    const bool counts = l->listener.backlog > 0 || l->listener.fast_pending > 0;
+
+    for (uint32_t i = 0; counts && i < h->tcb_fresh; i++) {
         struct tcb *t = &h->tcb[i];
+        if (t->in_use && t->fast_listener == l->index && !BUG(FAST_OPEN_OF_ANOTHER))
+            t->fast_listener = TCB_NONE;
         if (!t->in_use || t->parent != l->index)
             continue;
         reset_send(h, t, t->snd_nxt, true);
