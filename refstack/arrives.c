@@ -1,4 +1,10 @@
-/* SEGMENT ARRIVES, RFC 9293 section 3.10.7, up to and including SYN-SENT. */
+/* SEGMENT ARRIVES, RFC 9293 section 3.10.7, up to and including SYN-SENT.
+ *
+ *   tcp_input, tcp_segment -> arrives     form, checksum and options are right
+ *       no TCB      arrives_closed        section 3.10.7.1
+ *       LISTEN      arrives_listen        section 3.10.7.2
+ *       SYN-SENT    arrives_syn_sent      section 3.10.7.3
+ *       the others  arrives_synchronized  section 3.10.7.4 (synchronized.c) */
 #include "refstack/host.h"
 
 /* Section 3.10.7.1, CLOSED: everything but a RST is answered by one.  The RST tells the other end

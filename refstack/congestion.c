@@ -1,4 +1,11 @@
-/* What every algorithm shares, and NewReno's own part: RFC 5681 section 3.1. */
+/* What every algorithm shares, and NewReno's own part: RFC 5681 section 3.1.
+ *
+ *   event                          ssthresh           cwnd
+ *   ACK of new, below ssthresh     as it was          grows by what is acknowledged (cc_on_ack)
+ *   ACK of new, above it           as it was          grows as the algorithm says
+ *   loss found, ECE                algorithm's        to ssthresh, by the caller (cc_on_congestion)
+ *   retransmission timeout         algorithm's, once  one segment (cc_on_rto)
+ *   idle for longer than the RTO   as it was          the initial window at most (cc_on_idle) */
 #include "refstack/congestion.h"
 
 #include "refstack/host.h"

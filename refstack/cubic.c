@@ -1,4 +1,11 @@
-/* CUBIC, RFC 9438, in integers: windows in octets, times in milliseconds. */
+/* CUBIC, RFC 9438, in integers: windows in octets, times in milliseconds.
+ *
+ *   cwnd |                                       /
+ *  W_max |- - - - - - ._____________________.-'
+ *        |       .--'           K
+ *        |    .-'      after a loss fast, then slow where the last loss was,
+ *        |  /          and fast again to look for more
+ *        +-------------------------------------------- t */
 #include "refstack/congestion.h"
 #include "refstack/host.h"
 

@@ -3,7 +3,10 @@
  * A table of cache lines, each with places for DEMUX_PLACES connections.  A place holds the index
  * of a TCB and, in the bits that leaves, a part of its hash, so that TCBs which are not meant stay
  * untouched: finding one among a million costs the line and the TCB itself.  Who finds the line of
- * his hash full stands in one behind it, and each line counts those it has sent on. */
+ * his hash full stands in one behind it, and each line counts those it has sent on.
+ *
+ *   key of two sockets:  which line | tag (12 bits)
+ *   line, 64 octets:     place 0 ... place 14, each tag | index of a TCB (20 bits); sent_on */
 #include <assert.h>
 #include <string.h>
 

@@ -1,5 +1,8 @@
 /* Which connections an application should look at, so that one with a million of them need not ask
- * each in turn. */
+ * each in turn.
+ *
+ *   A connection has news when something changed that its user may wait for: text, an end, room to
+ *   send, a connection to accept. */
 #include "refstack/host.h"
 
 /* In both directions, so that a connection that ends is out of the list in constant time. */

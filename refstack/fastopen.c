@@ -1,5 +1,12 @@
 /* TCP Fast Open, RFC 7413: a listener's cookies, what a client remembers of its servers, and the
- * text that goes with a SYN. */
+ * text that goes with a SYN.
+ *
+ *   client                                        server
+ *   rs_open_fast: SYN, empty option     ------>   fastopen_accept: a cookie is due
+ *   fastopen_learn                      <------   SYN,ACK with a cookie (fastopen_option)
+ *   ...                                           the handshake ends as any
+ *   rs_open_fast: SYN, cookie, text     ------>   fastopen_accept: the text is the user's at once
+ *   syn_text_acknowledged (arrives.c)   <------   SYN,ACK of the SYN and its text */
 #include <string.h>
 
 #include "refstack/host.h"

@@ -1,5 +1,9 @@
 /* The list of what is in flight (flight.h): in order of numbers, without gaps, from SND.UNA to
- * SND.NXT. */
+ * SND.NXT.
+ *
+ *   SND.UNA                                                   SND.NXT
+ *      | lost    | in flight   | SACKed    | sent again | in flight |
+ *            end ^         end ^       end ^        end ^       end ^   each with its time */
 #include "refstack/flight.h"
 
 #include <string.h>

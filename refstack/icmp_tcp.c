@@ -23,6 +23,8 @@ static bool read_ip4(struct rcur *c, struct quote *q)
     q->local.addr.version = q->remote.addr.version = 4;
     rcur_copy(c, q->local.addr.octet, 4);
     rcur_copy(c, q->remote.addr.octet, 4);
+    /* A header shorter than twenty octets is none: more is taken than there is, which makes the
+     * cursor bad. */
     rcur_take(c, ihl >= IP4_HEADER ? ihl - IP4_HEADER : rcur_left(c) + 1);
     return proto == IP_PROTO_TCP;
 }
@@ -85,6 +87,8 @@ void icmp_error_for_tcp(struct rs_host *h, const struct icmp_error *e)
         judged(h, NULL, NULL, r);
         return;
     }
+    /* The number quoted must be in flight: who did not see the segment has to guess it, besides
+     * both sockets. */
     struct tcb *t = tcb_find(h, &q.local, &q.remote);
     if (!t || (!seq_in(q.seq, t->snd_una, t->snd_nxt - t->snd_una) && !BUG(ICMP_UNCHECKED))) {
         judged(h, t, NULL, RS_REASON_ICMP_NO_CONNECTION);
@@ -100,6 +104,8 @@ void icmp_error_for_tcp(struct rs_host *h, const struct icmp_error *e)
         return;
     }
     judged(h, t, NULL, RS_REASON_ACCEPTED);
+    /* Told to a user who asks (MUST-47, SHLD-25), and otherwise left to retransmission: the path
+     * may heal. */
     t->soft_error = BUG(SOFT_ERROR_UNTOLD) ? 0 : RS_EUNREACH;
     if ((e->hard || BUG(SOFT_ERROR_ENDS)) && (t->state == RS_SYN_SENT || BUG(ICMP_ABORTS))) {
         tcb_flush(h, t);

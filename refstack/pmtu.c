@@ -3,7 +3,16 @@
  * both large ones and the word of them (RFC 4821).
  *
  * A connection whose path takes all that the link does keeps no state for this.  The others have a
- * page: few of a million connections need one. */
+ * page: few of a million connections need one.
+ *
+ *   a message names a size                    segments shrink at once: narrow
+ *       but segments as large have arrived    it is noted, and believed at the next timeout:
+ *                                             note_claim, pmtu_on_rto
+ *       but it is about a probe               the search goes on below: probe_refused
+ *   full segments are lost three times over   1280 octets, then 576: suspect
+ *   ten minutes have passed                   a larger one is tried: pmtu_probe; or, where no
+ *                                             search is wanted, all is forgotten: pmtu_refresh
+ *   a probe is acknowledged, or lost alone    probe_succeeded, probe_failed */
 #include "refstack/host.h"
 
 /* Less would leave no room for text behind a full set of options, at a price in headers that only

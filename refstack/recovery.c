@@ -2,7 +2,14 @@
  *
  * With SACK: RACK-TLP (RFC 8985), or RFC 6675's rules when RACK is off; both over the list of what
  * is in flight.  Without: NewReno (RFC 6582).  Whatever is judged lost is marked so in the list,
- * and plan.c sends the first marked stretch again. */
+ * and plan.c sends the first marked stretch again.
+ *
+ *   an ACK                 recovery_on_ack
+ *       with SACK          take_blocks, rack_update, detect (rack_detect or sack_detect)
+ *       without            partial_ack, newreno_duplicate
+ *   reordering timer       recovery_reorder_timeout
+ *   tail loss probe timer  recovery_probe_timeout, tlp_judge for what comes of it
+ *   retransmission timer   recovery_on_rto */
 #include "refstack/host.h"
 
 enum { DUP_THRESH = 3, REO_WND_PERSIST = 16 };

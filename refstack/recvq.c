@@ -1,5 +1,9 @@
 /* The receive queue (recvq.h): where text is put, and how what waits beyond holes is accounted
- * for. */
+ * for.
+ *
+ *   user                  nxt                 left          right
+ *      | text for the user | a hole, unwritten  | text held   |
+ *      +------------------- one chain of pages ---------------+ */
 #include "refstack/recvq.h"
 
 #include <string.h>

@@ -11,6 +11,7 @@ struct settings {
 
 _Static_assert(sizeof(struct settings) <= 256, "fits the smallest page");
 
+/* The host's, which no page holds. */
 void settings_init(struct rs_host *h, struct tcb *t)
 {
     t->cfg = &h->cfg.tcp;
@@ -21,6 +22,7 @@ void settings_drop(struct rs_host *h, struct tcb *t)
 {
     if (t->cfg_page != PAGE_NONE) {
         struct settings *s = pool_page(&h->pool, t->cfg_page);
+        /* The last of those that share the page gives it back. */
         if (--s->users == 0)
             pool_give(&h->pool, t->cfg_page);
     }
@@ -92,6 +94,7 @@ int rs_set(struct rs_host *h, int conn, const struct rs_tcp_config *c, rs_time n
     return 0;
 }
 
+/* As rs_set would take them: to change one thing a user gets all, changes it and sets all. */
 int rs_get(const struct rs_host *h, int conn, struct rs_tcp_config *c)
 {
     const struct tcb *t = tcb_of_handle(h, conn);

@@ -1,4 +1,24 @@
-/* The state diagram, RFC 9293 section 3.3.2, and the only function that changes a state. */
+/* The state diagram, RFC 9293 section 3.3.2, and the only function that changes a state.
+ *
+ *                          CLOSED
+ *        active OPEN / SYN  |  |  passive OPEN
+ *                +----------+  +----------+
+ *                v                        v
+ *             SYN-SENT <-- SEND / SYN -- LISTEN
+ *               |   |                     |
+ *               |   | SYN / SYN,ACK       | SYN / SYN,ACK
+ *               |   +--> SYN-RECEIVED <---+
+ *   SYN,ACK /   |            |     |
+ *   ACK         v            |     | CLOSE / FIN
+ *          ESTABLISHED <-ACK-+     |
+ *            |     |               v
+ *            |     +-CLOSE / FIN-> FIN-WAIT-1 --- FIN / ACK --> CLOSING
+ *   FIN/ACK  |                     | ACK of FIN                   | ACK of FIN
+ *            v                     v                              v
+ *        CLOSE-WAIT            FIN-WAIT-2 --- FIN / ACK -----> TIME-WAIT
+ *            | CLOSE / FIN                                        | 2 MSL
+ *            v                                                    v
+ *         LAST-ACK ------------- ACK of FIN ------------------> CLOSED */
 #include <stdlib.h>
 
 #include "refstack/host.h"

@@ -1,5 +1,15 @@
 /* SEGMENT ARRIVES in SYN-RECEIVED and the synchronized states: RFC 9293 section 3.10.7.4, in its
- * order, one function a step, with RFC 5961 and RFC 7323 where they bind in. */
+ * order, one function a step, with RFC 5961 and RFC 7323 where they bind in.
+ *
+ *   before   timestamps       sequence.c: check_timestamps, RFC 7323 section 5.3
+ *   first    sequence number  sequence.c: check_sequence
+ *   second   RST              check_rst
+ *   third    security         none
+ *   fourth   SYN              check_syn
+ *   fifth    ACK              ack.c: check_ack, fin_acknowledged
+ *   sixth    URG              text.c: take_urgent
+ *   seventh  text             text.c: take_text_and_fin
+ *   eighth   FIN              text.c: take_text_and_fin */
 #include "refstack/steps.h"
 
 /* A connection that came from a passive OPEN (MUST-11) goes back to LISTEN: the OPEN's own TCB

@@ -2,7 +2,10 @@
  * anything, and knows its own answer again by the ACK.
  *
  * The initial sequence number is 5 bits of time, 3 bits of MSS and 24 bits of a keyed function of
- * both ends and the peer's number.  No other option survives, so none is offered. */
+ * both ends and the peer's number.  No other option survives, so none is offered.
+ *
+ *   iss:  31 ... 27     26 ... 24     23 ... 0
+ *         time, 64 s    MSS's index   SipHash of both ends, the peer's ISN, time and index */
 #include <string.h>
 
 #include "refstack/cursor.h"
@@ -32,6 +35,7 @@ static uint32_t cookie_at(const struct rs_host *h, const struct rs_endpoint *loc
            (uint32_t)mss << MAC_BITS | mac;
 }
 
+/* Rounded down: a segment that the peer does not take must never be sent to it. */
 static unsigned mss_index(uint16_t mss)
 {
     unsigned i = (1u << MSS_BITS) - 1;
@@ -82,6 +86,8 @@ uint16_t syncookie_check(const struct rs_host *h, const struct tcb *l,
 
     if (h->now >= l->listener.cookies_until)
         return 0;
+    /* This tick or the one before: the MAC has the whole time, of which the number shows five
+     * bits. */
     for (uint64_t back = 0; back < 2 && back <= now; back++)
         if (cookie_at(h, local, remote, ack->seq - 1, now - back, mss) == iss ||
             BUG(SYN_COOKIE_ANY))

@@ -37,6 +37,7 @@ struct tcb *tcb_of_handle(const struct rs_host *h, int conn)
 struct tcb *tcb_new(struct rs_host *h, const struct rs_endpoint *local,
                     const struct rs_endpoint *remote)
 {
+    /* Those given back first: they are in the cache. */
     uint32_t index = h->tcb_free;
 
     if (index != TCB_NONE)
@@ -67,6 +68,7 @@ struct tcb *tcb_new(struct rs_host *h, const struct rs_endpoint *local,
 void tcb_free(struct rs_host *h, struct tcb *t)
 {
     assert(t->in_use);
+    /* Whatever it owns goes back: pages, timers, its places in lists and tables. */
     tcb_flush(h, t);
     tcb_disarm_all(h, t);
     tcb_unready(h, t);

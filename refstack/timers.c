@@ -1,7 +1,18 @@
 /* The timers of a connection, RFC 9293 section 3.10.8, RFC 6298 section 5.
  *
  * A TCB stands on the host's wheel once, at the earliest of its timers or before.  What should run
- * follows from the TCB alone (tcb_retime), so that no path can forget to start or stop one. */
+ * follows from the TCB alone (tcb_retime), so that no path can forget to start or stop one.
+ *
+ *   timer            runs while                                set to               RFC
+ *   retransmission   in flight, the window open                RTO, doubled         6298 s5
+ *   reordering       what may be late is not late yet          RTT + reo_wnd        8985 s6.3
+ *   tail loss probe  in flight, nothing lost                   2 SRTT               8985 s7.2
+ *   persist          something waits and cannot go             RTO, doubled         9293 s3.8.6.1
+ *   delayed ACK      an ACK is owed, but not at once           delayed_ack          9293 s3.8.6.3
+ *   keep-alive       it is asked for                           keepalive_idle       9293 s3.8.4
+ *   time-wait        in TIME-WAIT                              2 MSL                9293 s3.6.1
+ *   FIN-WAIT-2       in that state, with no user left          fin_wait_2           none
+ *   user timeout     anything waits to be acknowledged         R2, or what is set   9293 s3.8.3 */
 #include "refstack/host.h"
 
 enum { MOVES = 16 }; /* in one call of timers_deadline */

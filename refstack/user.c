@@ -1,4 +1,14 @@
-/* The user calls on a connection, RFC 9293 section 3.10.2 to 3.10.6. */
+/* The user calls on a connection, RFC 9293 section 3.10.2 to 3.10.6.
+ *
+ *   state           SEND              RECEIVE            CLOSE                ABORT
+ *   LISTEN          opens actively    nothing yet        CLOSED               CLOSED
+ *   SYN-SENT        queues            nothing yet        CLOSED               CLOSED
+ *   SYN-RECEIVED    queues            nothing yet        FIN after the queue  RST, CLOSED
+ *   ESTABLISHED     sends             reads              FIN-WAIT-1           RST, CLOSED
+ *   FIN-WAIT-1, -2  RS_ECLOSING       reads              RS_ECLOSING          RST, CLOSED
+ *   CLOSE-WAIT      sends             reads, then 0      FIN, LAST-ACK        RST, CLOSED
+ *   CLOSING and on  RS_ECLOSING       reads, then 0      RS_ECLOSING          CLOSED
+ *   CLOSED          why it ended      reads, then why    why it ended         the handle goes */
 #include <string.h>
 
 #include "refstack/host.h"

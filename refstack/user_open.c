@@ -7,6 +7,7 @@ static int both_ends(const struct rs_host *h, const struct rs_endpoint *asked,
                      const struct rs_endpoint *remote, struct rs_endpoint *local)
 {
     *local = *asked;
+    /* Port 0 is no port, and a group or broadcast address would be answered by many or none. */
     if (remote->port == 0 || (!ip_is_host(h, &remote->addr) && !BUG(OPEN_TO_GROUP)))
         return RS_EINVAL;
     if (!asked->addr.version || BUG(LOCAL_ADDRESS_IGNORED))
@@ -36,11 +37,13 @@ int rs_open_active(struct rs_host *h, const struct rs_endpoint *asked,
     h->now = now;
     if (both_ends(h, asked, remote, &local) < 0)
         return RS_EINVAL;
+    /* Any port will do; one that nobody can guess keeps blind attackers out (RFC 6056). */
     if (local.port == 0) {
         local.port = port_choose(h, &local, remote);
         if (local.port == 0)
             return RS_ENORES;
     }
+    /* A connection is named by its two sockets: there cannot be two of one name. */
     if (tcb_find(h, &local, remote))
         return RS_EEXIST;
     struct tcb *t = tcb_new(h, &local, remote);
@@ -62,11 +65,14 @@ static int open_listening(struct rs_host *h, const struct rs_endpoint *local,
     /* An unspecified address is kept so: the connection takes the one it is called by. */
     const struct rs_endpoint mine = *local;
 
+    /* Whoever listens has to be found: there is no passive OPEN of any port. */
     if (local->port == 0 || (local->addr.version && !ip_is_local(h, &local->addr)) ||
         (peer->addr.version != 0) != (peer->port != 0))
         return RS_EINVAL;
     if (peer->port && !ip_is_host(h, &peer->addr))
         return RS_EINVAL;
+    /* The same two sockets, an unspecified one counting as itself: a more and a less specific
+     * LISTEN stand side by side. */
     if (tcb_find(h, &mine, peer))
         return RS_EEXIST;
     struct tcb *t = tcb_new(h, &mine, peer);
@@ -107,6 +113,8 @@ int rs_open_from_listen(struct rs_host *h, int conn, const struct rs_endpoint *r
     h->now = now;
     if (!t)
         return RS_ENOCONN;
+    /* In any other state the RFC has "error: connection already exists"; a listener's TCB stays
+     * one. */
     if (t->state != RS_LISTEN || t->stays)
         return RS_EEXIST;
     if (both_ends(h, &t->local, remote, &local) < 0)
@@ -114,6 +122,7 @@ int rs_open_from_listen(struct rs_host *h, int conn, const struct rs_endpoint *r
     const struct tcb *other = tcb_find(h, &local, remote);
     if (other && other != t)
         return RS_EEXIST;
+    /* Both ends are known from here on, and the demultiplexer has it by both. */
     tcb_rehash(h, t, &local, remote);
     t->passive = false;
     go_active(h, t);

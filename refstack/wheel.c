@@ -1,5 +1,10 @@
 /* The timing wheel (wheel.h).  Entries of a slot are a list in no order; what order there is lies
- * in the slots. */
+ * in the slots.
+ *
+ *   level 0   64 slots of 1 us       what is due within the 64 us that now lies in
+ *   level 1   64 slots of 64 us      within the 4 ms
+ *   level 2   64 slots of 4 ms       within the 262 ms
+ *   level 3   64 slots of 262 ms     within the 17 s, and so on */
 #include "refstack/wheel.h"
 
 #include "refstack/bugs.h"
