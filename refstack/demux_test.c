@@ -174,12 +174,49 @@ static void what_is_prefetched_changes_nothing_that_is_sent(void **unused)
     }
 }
 
+/* A plain IP datagram first, then an Ethernet frame, and a link that there is not. */
+static void a_segment_is_expected_whatever_its_link_and_version(void **unused)
+{
+    static const struct rs_endpoint here6 = { .addr = { .version = 6, .octet = { 0xfd, [15] = 9 } },
+                                              .port = 80 };
+    struct rs_config c;
+
+    (void)unused;
+    rs_config_small(&c);
+    c.max_conns = 200; /* so that sockets differ in their lines */
+    c.more_links[0] = (struct rs_link_config){ .on = true, .link = RS_LINK_ETHERNET, .mtu = 1500,
+                                               .addr = rs_ip4(198, 51, 100, 1), .prefix_len = 24 };
+    struct rs_host *h = host_for(&c);
+    for (uint32_t k = 0; k < 90; k++) {
+        const struct rs_endpoint remote = peer_of(k);
+        const bool v6 = remote.addr.version == 6;
+        const struct rs_endpoint local = v6 ? here6 : here;
+        const unsigned link = k / 3 % 3;
+        uint8_t frame[ETH_HEADER + IP6_HEADER + TCP_HEADER] = { 0 };
+        uint8_t *ip = frame + (link == 1 ? ETH_HEADER : 0);
+        const struct ip4_hdr h4 = { .ihl = 5, .proto = IP_PROTO_TCP, .src = remote.addr,
+                                    .dst = local.addr };
+        const struct ip6_hdr h6 = { .next = IP_PROTO_TCP, .src = remote.addr, .dst = local.addr };
+        const struct tcp_seg seg = { .src_port = remote.port, .dst_port = local.port };
+        const size_t n = v6 ? ip6_emit(&h6, ip, IP6_HEADER) : ip4_emit_sum(&h4, ip, IP4_HEADER);
+        const struct demux_key key = demux_key(h, &local, &remote);
+        const struct demux_key *coming = &h->coming[h->coming_at % PREFETCH_STEP];
+
+        tcp_emit(&seg, ip + n, TCP_HEADER);
+        rs_prefetch_on(h, link, frame, (size_t)(ip - frame) + n + TCP_HEADER);
+        assert_int_equal(coming->line, link < 2 ? key.line : TCB_NONE);
+        assert_true(link == 2 || coming->tag == key.tag);
+    }
+    free(h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connections_come_and_go_and_each_is_found_while_it_is_there),
         cmocka_unit_test(a_line_forgets_whom_it_sent_on_when_they_are_gone),
         cmocka_unit_test(what_is_prefetched_changes_nothing_that_is_sent),
+        cmocka_unit_test(a_segment_is_expected_whatever_its_link_and_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,11 +42,11 @@ static bool sockets_of(const uint8_t *ip, size_t len, struct rs_endpoint *local,
 
 /* Where a TCB is can only be read once its line has come, so that each frame goes through two
  * steps: its line at once, its TCB some calls later. */
-void rs_prefetch(struct rs_host *h, const uint8_t *frame, size_t len)
+void rs_prefetch_on(struct rs_host *h, unsigned on, const uint8_t *frame, size_t len)
 {
     struct rs_endpoint local;
     struct rs_endpoint remote;
-    const size_t link = link_header_len(h, 0);
+    const size_t link = on < h->n_links ? link_header_len(h, on) : len;
     struct demux_key *key = &h->coming[h->coming_at++ % PREFETCH_STEP];
 
     if (key->line != TCB_NONE)
@@ -56,4 +56,9 @@ void rs_prefetch(struct rs_host *h, const uint8_t *frame, size_t len)
         return;
     *key = demux_key(h, &local, &remote);
     __builtin_prefetch(&h->demux[key->line]);
+}
+
+void rs_prefetch(struct rs_host *h, const uint8_t *frame, size_t len)
+{
+    rs_prefetch_on(h, 0, frame, len);
 }

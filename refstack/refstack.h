@@ -187,8 +187,9 @@ void rs_input(struct rs_host *, const uint8_t *frame, size_t len, rs_time now);
  * and any octets will do. */
 void rs_prefetch(struct rs_host *, const uint8_t *frame, size_t len);
 enum { RS_PREFETCH_AHEAD = 8 };
-/* The same from a link of several, counted from 0; rs_input is for the first. */
+/* The same two from a link of several, counted from 0; those above are for the first. */
 void rs_input_on(struct rs_host *, unsigned link, const uint8_t *frame, size_t len, rs_time now);
+void rs_prefetch_on(struct rs_host *, unsigned link, const uint8_t *frame, size_t len);
 /* Fires due timers, then writes the next frame; returns its octets, or 0 when there is none.
  * cap must hold the MTU and the link header. */
 size_t rs_output(struct rs_host *, uint8_t *buf, size_t cap, rs_time now);
