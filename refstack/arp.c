@@ -56,11 +56,11 @@ enum rs_reason arp_input(struct rs_host *h, const uint8_t *p, size_t len)
     if (!ip_is_unicast(h, &sender) || ip_is_local(h, &sender))
         return RS_REASON_ARP_BAD;
     struct neighbour *e = neigh_find(h, h->in_link, &sender);
-    if (!e && for_us)
+    if (!e && (for_us || BUG(ARP_ALL_LEARNT)))
         e = neigh_new(h, h->in_link, &sender);
     if (e)
         neigh_learn(h, e, arp.sender_mac, for_us && arp.op == ARP_REPLY);
-    if (for_us && arp.op == ARP_REQUEST) {
+    if ((for_us || BUG(ARP_ANY_REQUEST)) && arp.op == ARP_REQUEST) {
         const size_t n = arp_frame(h, h->in_link, ARP_REPLY, arp.target_ip, arp.sender_mac,
                                    arp.sender_ip, reply, sizeof reply);
         outq_put(h, OUTQ_STRANGERS, h->in_link, &whole_frame, reply, n, reply, 0);

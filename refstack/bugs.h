@@ -94,6 +94,23 @@
     X(FASTOPEN_ANY, "any fast-open cookie lets text in", semantic) \
     X(OLD_ACK_ACCEPTED, "ACKs however old are accepted with their text", semantic) \
     X(SYN_RESETS, "a SYN in the window resets the connection", semantic) \
+    X(IP_CHECKSUM_IGNORED, "the checksum of the IPv4 header is not verified", semantic) \
+    X(TTL_JUDGED, "a datagram that has come with a TTL of 1 is dropped", semantic) \
+    X(ARP_ANY_REQUEST, "a question for another address is answered", semantic) \
+    X(ARP_ALL_LEARNT, "whoever asks for anything takes a place in the neighbour cache", resource) \
+    X(ND_UNASKED_NOTED,   \
+      "an advertisement nobody waits for takes a place in the neighbour cache", resource) \
+    X(MLD_V1_UNHEARD, "a query of version 1 is answered in version 2", semantic) \
+    X(MLD_ROUTED, "a report of listeners may pass a router", semantic) \
+    X(MLD_ONCE, "a group is reported once, and a lost report is not made up for", semantic) \
+    X(MLD_AFTER_QUESTION,   \
+      "a group is joined only after something was asked of its address", liveness) \
+    X(PMTU_NO_FLOOR, "a router may make segments as small as it likes", resource) \
+    X(CWR_ON_RETRANSMISSION, "CWR stands on what is sent again", semantic) \
+    X(FASTOPEN_TEXT_LOST, "text that came with a valid cookie is not taken", semantic) \
+    X(SYN_COOKIE_OLD, "a SYN cookie serves however old it is", semantic) \
+    X(SYN_COOKIE_MSS_LOST,   \
+      "a connection made of a SYN cookie has forgotten the peer's MSS", semantic) \
     X(ICMP_QUOTE_SHORT, "an ICMP error quotes nothing behind the IP header", semantic) \
     X(ECHO_EMPTY, "an echo is answered without the octets that it came with", semantic) \
     X(ECHO_FROM_GROUP, "an echo to a group is answered from the group", semantic) \

@@ -228,6 +228,25 @@ static void a_mark_is_echoed_on_every_ack_until_cwr(void **unused)
     quiet();
 }
 
+/* Section 6.1.2: CWR goes on new text; on what is sent again it would be lost with it unnoticed. */
+static void what_is_sent_again_does_not_carry_cwr(void **unused)
+{
+    (void)unused;
+    agreed();
+    send_text(60000);
+    for (uint32_t i = 0; i < 10; i++)
+        get_full("A", 1 + i * MSS);
+    say("AE", 1, 1 + MSS, 0);
+    quiet(); /* what is out fills the window that was halved */
+    to_deadline();
+    get_full("A", 1 + MSS);
+    quiet();
+    say("A", 1, 1 + 10 * MSS, 0);
+    get_full("AC", 1 + 10 * MSS);
+    get_full("A", 1 + 11 * MSS);
+    quiet();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +258,7 @@ int main(void)
         cmocka_unit_test(an_echo_during_recovery_halves_nothing_more),
         cmocka_unit_test(an_echo_that_was_never_agreed_on_says_nothing),
         cmocka_unit_test(a_mark_is_echoed_on_every_ack_until_cwr),
+        cmocka_unit_test(what_is_sent_again_does_not_carry_cwr),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     peer_down();

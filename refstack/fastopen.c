@@ -49,7 +49,7 @@ bool fastopen_accept(struct rs_host *h, struct tcb *l, struct tcb *t, const stru
         return false;
     l->listener.fast_pending++;
     t->fast = t->syn_text = true;
-    return true;
+    return !BUG(FASTOPEN_TEXT_LOST);
 }
 
 /* The connection leaves SYN-RECEIVED, whichever way.  Once for each that was counted: a limit that

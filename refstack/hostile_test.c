@@ -269,6 +269,52 @@ static void text_acknowledged_with_the_fin_is_given_back(void **unused)
     }
 }
 
+/* RFC 4987 section 3.6: a cookie is good for a handshake and not for a collection of them. */
+static void a_syn_cookie_serves_for_one_to_two_minutes(void **unused)
+{
+    (void)unused;
+    for (int late = 0; late <= 1; late++) {
+        listen_with_backlog(1, true);
+        say("S", 0, 0, 0);
+        get("SA", 0, 1, 0);
+        p.port = 4000;
+        say("S", 0, 0, 0);
+        get("SA", 0, 1, 0);
+        const uint32_t cookie = p.host_iss;
+        pass((late ? 129 : 63) * RS_SEC);
+        while (heard()) /* the first peer's SYN,ACK again */
+            continue;
+        p.host_iss = cookie;
+        say("A", 1, 1, 0);
+        if (late)
+            get("R", 1, 0, 0);
+        quiet();
+    }
+}
+
+/* Section 3.6 again: the cookie is all that is kept, and the MSS is in it. */
+static void a_connection_made_of_a_cookie_knows_the_mss_of_its_syn(void **unused)
+{
+    static const uint8_t mss_800[] = { OPT_MSS, 4, 3, 32 };
+
+    (void)unused;
+    listen_with_backlog(1, true);
+    say("S", 0, 0, 0);
+    get("SA", 0, 1, 0);
+    p.port = 4000;
+    memcpy(p.opt, mss_800, p.opt_len = sizeof mss_800);
+    say("S", 0, 0, 0);
+    p.opt_len = 0;
+    get("SA", 0, 1, 0);
+    say("A", 1, 1, 0);
+    quiet();
+    p.conn = rs_accept(p.host, p.conn, p.now);
+    user_sends(1000);
+    get("A", 1, 1, 796); /* the largest of the cookie's that is no larger */
+    get("A", 797, 1, 204);
+    quiet();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +326,8 @@ int main(void)
         cmocka_unit_test(an_ack_of_no_cookie_of_ours_makes_no_connection),
         cmocka_unit_test(a_window_probe_carries_the_next_octet_of_the_queue),
         cmocka_unit_test(text_acknowledged_with_the_fin_is_given_back),
+        cmocka_unit_test(a_syn_cookie_serves_for_one_to_two_minutes),
+        cmocka_unit_test(a_connection_made_of_a_cookie_knows_the_mss_of_its_syn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -287,6 +287,26 @@ static void a_wrong_tcp_header_is_dropped_in_silence_for_its_reason(void **unuse
     quiet();
 }
 
+/* RFC 1122 section 3.2.1.7: the TTL is the routers' business. */
+static void a_datagram_that_has_just_made_it_is_taken(void **unused)
+{
+    const struct rs_endpoint peer = the_peer();
+    const struct tcp_seg seg = { .src_port = PEER_PORT, .dst_port = 99, .flags = TCP_SYN };
+
+    (void)unused;
+    plain_up();
+    for (uint8_t ttl = 0; ttl <= 2; ttl++) {
+        const size_t n = tcp_emit_sum(&seg, &peer.addr, &p.cfg.addr, p.frame + IP4_HEADER, 200);
+        const struct ip4_hdr ip = { .ihl = 5, .total_len = (uint16_t)(IP4_HEADER + n), .ttl = ttl,
+                                    .proto = IP_PROTO_TCP, .src = peer.addr, .dst = p.cfg.addr };
+        ip4_emit_sum(&ip, p.frame, sizeof p.frame);
+        rs_input(p.host, p.frame, IP4_HEADER + n, p.now);
+        assert_true(heard());
+        assert_true(p.got.flags & TCP_RST);
+        quiet();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +321,7 @@ int main(void)
         cmocka_unit_test(a_bad_ip_header_is_dropped_in_silence_for_its_reason),
         cmocka_unit_test(a_mangled_ip_header_is_dropped_for_its_reason),
         cmocka_unit_test(a_wrong_tcp_header_is_dropped_in_silence_for_its_reason),
+        cmocka_unit_test(a_datagram_that_has_just_made_it_is_taken),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     peer_down();

@@ -7,8 +7,10 @@ static enum rs_reason judge_header(const struct rs_host *h, struct ip4_hdr *ip, 
 {
     if (ip4_parse(ip, p, len) != WIRE_OK)
         return RS_REASON_IP_BAD_HEADER;
-    if (!ip4_checksum_ok(p, ip->ihl * 4u))
+    if (!ip4_checksum_ok(p, ip->ihl * 4u) && !BUG(IP_CHECKSUM_IGNORED))
         return RS_REASON_IP_BAD_CHECKSUM;
+    if (BUG(TTL_JUDGED) && ip->ttl < 2)
+        return RS_REASON_IP_BAD_HEADER;
     return ip_judge_addresses(h, &ip->src, &ip->dst, from);
 }
 

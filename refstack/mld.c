@@ -42,7 +42,7 @@ void mld_init(struct rs_host *h)
         if (!listens(h, o))
             continue;
         o->record = CHANGE_TO_EXCLUDE;
-        o->reports = ROBUSTNESS;
+        o->reports = BUG(MLD_ONCE) ? 1 : ROBUSTNESS;
         o->report_at = h->now;
     }
 }
@@ -86,7 +86,7 @@ static void answer(struct rs_host *h, struct own_addr *o, uint32_t max_ms, bool 
 {
     const rs_time at = h->now + draw(h, o, max_ms);
 
-    o->version1 = v1;
+    o->version1 = v1 && !BUG(MLD_V1_UNHEARD);
     if (o->reports && o->report_at <= at)
         return;
     if (!o->reports) {
@@ -141,7 +141,8 @@ static size_t report(const struct rs_host *h, const struct own_addr *o, uint8_t 
     const struct rs_addr src = source(h, o->link);
     uint8_t body[RECORD] = { o->record };
     struct icmp_msg m = { .type = REPORT2, .rest = 1, .body = body, .body_len = RECORD };
-    struct ip6_hdr ip = { .next = IP6_HOP_BY_HOP, .hops = HOPS, .src = src, .dst = routers };
+    struct ip6_hdr ip = { .next = IP6_HOP_BY_HOP, .hops = BUG(MLD_ROUTED) ? 64 : HOPS,
+                          .src = src, .dst = routers };
     struct eth_hdr eth = { .type = ETH_TYPE_IP6, .dst = { 0x33, 0x33 } };
 
     memcpy(body + RECORD - GROUP, group.octet, GROUP);
@@ -166,7 +167,8 @@ size_t mld_output(struct rs_host *h, uint8_t *buf, size_t cap)
 {
     for (unsigned i = 0; i < h->n_own; i++) {
         struct own_addr *o = &h->own[i];
-        if (o->reports == 0 || o->report_at > h->now)
+        if (o->reports == 0 || o->report_at > h->now ||
+            (BUG(MLD_AFTER_QUESTION) && o->state == OWN_TENTATIVE && !o->probed))
             continue;
         o->reports--;
         o->report_at = h->now + draw(h, o, UNSOLICITED_MS);

@@ -193,8 +193,8 @@ static enum rs_reason take_advertisement(struct rs_host *h, const struct datagra
         return RS_REASON_ND_BAD;
     if (own && own->state == OWN_TENTATIVE)
         claimed(own);
-    else if (e)
-        update(h, e, n, mac);
+    else if (e || BUG(ND_UNASKED_NOTED))
+        update(h, e ? e : neigh_new(h, h->in_link, &n->target), n, mac);
     return RS_REASON_ACCEPTED;
 }
 

@@ -118,7 +118,7 @@ static void add_flags(const struct tcb *t, const struct plan *p, bool new_text, 
         seg->flags |= TCP_PSH; /* MUST-61; one for all that was pushed (SHLD-27) */
     if (t->ecn_echo)
         seg->flags |= TCP_ECE;
-    if (t->cwr_due && new_text && !BUG(CWR_NEVER))
+    if (t->cwr_due && (new_text || BUG(CWR_ON_RETRANSMISSION)) && !BUG(CWR_NEVER))
         seg->flags |= TCP_CWR;
     /* On every segment up to there, retransmitted ones too: the first that arrives tells the peer.
      * A distance that the field does not hold is told as the largest, and brought nearer by the

@@ -152,7 +152,8 @@ static void note_claim(struct rs_host *h, struct tcb *t, uint32_t seq, uint32_t 
 void pmtu_told(struct rs_host *h, struct tcb *t, uint32_t seq, uint32_t mtu)
 {
     struct path *p = path_of(h, t);
-    const uint32_t allowed = mtu > least_mtu(t) ? mtu : least_mtu(t);
+    const uint32_t least = BUG(PMTU_NO_FLOOR) ? headers(t) + 1 : least_mtu(t);
+    const uint32_t allowed = mtu > least ? mtu : least;
 
     if (BUG(PMTU_IGNORED))
         return;

@@ -84,13 +84,13 @@ uint16_t syncookie_check(const struct rs_host *h, const struct tcb *l,
     const unsigned mss = iss >> MAC_BITS & ((1u << MSS_BITS) - 1);
     const uint64_t now = h->now / tick;
 
-    if (h->now >= l->listener.cookies_until)
+    if (h->now >= l->listener.cookies_until && !BUG(SYN_COOKIE_OLD))
         return 0;
     /* This tick or the one before: the MAC has the whole time, of which the number shows five
      * bits. */
-    for (uint64_t back = 0; back < 2 && back <= now; back++)
+    for (uint64_t back = 0; back < (BUG(SYN_COOKIE_OLD) ? 99 : 2) && back <= now; back++)
         if (cookie_at(h, local, remote, ack->seq - 1, now - back, mss) == iss ||
             BUG(SYN_COOKIE_ANY))
-            return mss_table[mss];
+            return mss_table[BUG(SYN_COOKIE_MSS_LOST) ? (1u << MSS_BITS) - 1 : mss];
     return 0;
 }
