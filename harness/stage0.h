@@ -108,6 +108,9 @@ enum st0_opt {
     ST0_OPT_SHIFT_15, /* RFC 7323 section 2.3: taken for 14, and on SYNs only */
     ST0_OPT_COOKIE,   /* of Fast Open, which nobody asked for */
     ST0_OPT_UNKNOWN,
+    ST0_OPT_UNKNOWN_FIRST, /* before those that are known */
+    ST0_OPT_RESERVED, /* no option at all: the reserved bits set, to be ignored */
+    ST0_OPT_BAD_SUM,  /* nor this: a wrong checksum */
     ST0_OPT_AFTER_END, /* octets after the end of the list, illegal if they were options */
     ST0_OPT_LENGTH_0,
     ST0_OPT_LENGTH_1,
@@ -185,6 +188,8 @@ unsigned st0_other_rule(enum st0_other);
 /* ---- The bench: refstack, and the one who talks to it ------------------------------------ */
 
 enum { ST0_MAX_FRAMES = 8, ST0_TEXT_MAX = 2048 };
+/* Flags of a frame that breaks the rules for any frame. */
+enum { ST0_ILL_FORMED = 0xffff };
 
 struct st0_bench {
     struct rs_config cfg;

@@ -165,8 +165,11 @@ static void put_others(struct wcur *w, enum st0_opt opt)
 
 static size_t options(const struct st0_seg *s, uint8_t *opt)
 {
+    static const uint8_t unknown_first[] = { 253, 3, 8 }; /* those after it stand at odd places */
     struct wcur w = wcur_of(opt, TCP_OPT_MAX);
 
+    if (s->opt == ST0_OPT_UNKNOWN_FIRST)
+        put_octets(&w, unknown_first, sizeof unknown_first);
     if (s->has_ts)
         put_ts(&w, s->ts_val);
     if (s->has_ws) {
@@ -225,7 +228,7 @@ void st0_arrives(struct st0_bench *b, const struct st0_seg *s)
         .dst_port = ST0_PORT,
         .seq = s->seq,
         .ack = s->ack,
-        .flags = s->flags,
+        .flags = (uint16_t)(s->flags | (s->opt == ST0_OPT_RESERVED ? TCP_RESERVED : 0)),
         .wnd = s->wnd,
         .up = s->up,
         .opt = opt,
@@ -235,10 +238,30 @@ void st0_arrives(struct st0_bench *b, const struct st0_seg *s)
     };
     const size_t tcp = tcp_emit_sum(&seg, &peer.addr, &local, buf + header, sizeof buf - header);
 
+    if (s->opt == ST0_OPT_BAD_SUM)
+        buf[header + tcp - 1] ^= 1;
     rs_input(b->host, buf, st0_put_ip(b, buf, IP_PROTO_TCP, tcp), b->now);
 }
 
 /* ---- What the stack sends --------------------------------------------------------------- */
+
+/* Sums, fields of the IP header, and what MUST-5 and section 3.7.1 say of the MSS option. */
+static bool well_formed(const struct st0_bench *b, const struct rs_addr *src,
+                        const struct rs_addr *dst, uint8_t hops, uint8_t tos, const uint8_t *tcp,
+                        size_t len, struct tcp_seg *seg)
+{
+    const struct rs_endpoint peer = st0_peer(b);
+    const struct rs_addr local = st0_addr(b);
+    const size_t headers = st0_ip_header(b) + TCP_HEADER;
+    struct tcp_opts o;
+
+    if (tcp_parse(seg, tcp, len) != WIRE_OK || !tcp_checksum_ok(src, dst, tcp, len) ||
+        !rs_addr_eq(src, &local) || !rs_addr_eq(dst, &peer.addr) || hops != b->cfg.tcp.ttl ||
+        tos != b->cfg.tcp.tos || seg->flags & TCP_RESERVED)
+        return false;
+    opts_read(&o, seg->opt, seg->opt_len);
+    return seg->flags & TCP_SYN ? o.has_mss && o.mss + headers == b->cfg.mtu : !o.has_mss;
+}
 
 static bool segment_in(const struct st0_bench *b, const uint8_t *p, size_t n, struct tcp_seg *seg)
 {
@@ -247,9 +270,11 @@ static bool segment_in(const struct st0_bench *b, const uint8_t *p, size_t n, st
 
     if (b->ways & ST0_IP6)
         return ip6_parse(&ip6, p, n) == WIRE_OK && ip6.next == IP_PROTO_TCP &&
-               tcp_parse(seg, ip6.payload, ip6.payload_len) == WIRE_OK;
+               well_formed(b, &ip6.src, &ip6.dst, ip6.hops, ip6.tclass, ip6.payload,
+                           ip6.payload_len, seg);
     return ip4_parse(&ip4, p, n) == WIRE_OK && ip4.proto == IP_PROTO_TCP &&
-           tcp_parse(seg, ip4.payload, ip4.payload_len) == WIRE_OK;
+           ip4_checksum_ok(p, IP4_HEADER) &&
+           well_formed(b, &ip4.src, &ip4.dst, ip4.ttl, ip4.tos, ip4.payload, ip4.payload_len, seg);
 }
 
 static void collect(struct st0_bench *b, const uint8_t *p, size_t n)
@@ -258,8 +283,12 @@ static void collect(struct st0_bench *b, const uint8_t *p, size_t n)
     struct tcp_opts o;
 
     b->n_frames++;
-    if (b->n_frames > ST0_MAX_FRAMES || !segment_in(b, p, n, &seg))
+    if (b->n_frames > ST0_MAX_FRAMES)
         return;
+    if (!segment_in(b, p, n, &seg)) {
+        b->frame[b->n_frames - 1] = (struct st0_frame){ .flags = ST0_ILL_FORMED };
+        return;
+    }
     opts_read(&o, seg.opt, seg.opt_len);
     b->frame[b->n_frames - 1] = (struct st0_frame){
         .flags = seg.flags,

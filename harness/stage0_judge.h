@@ -32,6 +32,7 @@ bool is_rst(const struct judge *);
 bool is_ack(const struct judge *);
 bool is_syn(const struct judge *);
 bool no_ack(const struct judge *);
+bool bad_sum(const struct judge *);
 bool bad_option(const struct judge *);
 bool ack_of_unsent_syn(const struct judge *);
 bool ack_of_unsent_syn_rst(const struct judge *);

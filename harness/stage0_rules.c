@@ -21,6 +21,7 @@ static const struct rule {
     enum verdict_of_rule (*then)(struct judge *);
     const char *name;
 } any[] = {
+    { ANY, bad_sum, drop, "MUST-3: wrong checksum, dropped" },
     { ANY, bad_option, drop, "MUST-7: illegal option length, dropped" },
 };
 

@@ -168,6 +168,8 @@ static unsigned kind_of(const struct st0_frame *f, const struct st0_want *w, uin
     const uint16_t flags = f->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK);
     const struct st0_tcb *t = &w->tcb;
 
+    if (f->flags == ST0_ILL_FORMED)
+        return 0;
     if (flags == TCP_RST)
         return f->seq == w->rst_seq && f->len == 0 ? ST0_RST : 0;
     if (flags == (TCP_RST | TCP_ACK))

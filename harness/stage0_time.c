@@ -88,7 +88,8 @@ static bool unacknowledged(const struct st0_tcb *t)
 
 /* The first unacknowledged number, each time later than the last by no less than before and by no
  * more than twice that and 60 s (RFC 6298 section 5.5; SHLD-29 for probes). */
-static const char *sent_again(const struct st0_tcb *t, const struct course *c, bool probes)
+static const char *sent_again(const struct st0_tcb *t, const struct course *c, bool probes,
+                              rs_time began)
 {
     unsigned resets = 0;
 
@@ -99,6 +100,8 @@ static const char *sent_again(const struct st0_tcb *t, const struct course *c, b
             continue;
         if (s->seq != t->una || (t->state > RS_SYN_SENT && s->ack != t->rcv_nxt))
             return "numbers";
+        if (probes && i == 0 && s->when > began + 3 * RS_SEC)
+            return "first probe late"; /* SHLD-29: after one RTO, of 1 s here */
         if (probes && s->len > 1)
             return "text beyond the window";
         if (!probes && s->len == 0 && !(s->flags & (TCP_SYN | TCP_FIN)))
@@ -197,7 +200,7 @@ static const char *differs(const struct st0_bench *b, enum st0_other rule, const
     if (rule == ST0_TIME_KEEPALIVE)
         return kept_alive(&b->tcb, c, began);
     hits[st0_other_rule(probes ? ST0_TIME_PROBED : ST0_TIME_RESENT)]++;
-    what = sent_again(&b->tcb, c, probes);
+    what = sent_again(&b->tcb, c, probes, began);
     if (what)
         return what;
     return rule == ST0_TIME_USER ? timed_out(c, began) : given_up(b, c, began);

@@ -27,6 +27,11 @@ bool no_ack(const struct judge *j)
     return !has(j, TCP_ACK);
 }
 
+bool bad_sum(const struct judge *j)
+{
+    return j->s.opt == ST0_OPT_BAD_SUM;
+}
+
 bool bad_option(const struct judge *j)
 {
     return j->s.opt == ST0_OPT_LENGTH_0 || j->s.opt == ST0_OPT_LENGTH_1 ||
