@@ -1,5 +1,6 @@
 #include "harness/run_record.h"
 
+#include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,25 +71,31 @@ void record_take(const char *folder, size_t i, struct result_case *to)
     result_free(r);
 }
 
+/* 0 or a negative errno. */
+static int put_ladder(const struct result_case *rc, const char *path)
+{
+    FILE *f = fopen(path, "w");
+    if (!f)
+        return -errno;
+    errno = 0;
+    ladder_text(f, rc);
+    const bool bad = ferror(f);
+    return fclose(f) || bad ? -(errno ? errno : EIO) : 0;
+}
+
 void record_keep(struct result_case *rc, const char *folder, const char *kind)
 {
     char path[4096];
-    int n = snprintf(path, sizeof(path), "%s/%s.%s", folder, rc->name, kind);
+    int n = snprintf(path, sizeof(path), "%s/%s.ip%d.%s", folder, rc->name, rc->ip_version, kind);
     if (n < 0 || (size_t)n >= sizeof(path))
         return;
     /* One flat folder: a case's own folders become part of its file's name. */
     for (char *p = path + strlen(folder) + 1; *p; p++)
         if (*p == '/')
             *p = '_';
-    if (!strcmp(kind, "pcapng")) {
-        if (pcapng_case(rc, path) == 0)
-            case_artefact(rc, kind, path);
-        return;
-    }
-    FILE *f = fopen(path, "w");
-    if (!f)
-        return;
-    ladder_text(f, rc);
-    fclose(f);
-    case_artefact(rc, kind, path);
+    const int error = !strcmp(kind, "pcapng") ? pcapng_case(rc, path) : put_ladder(rc, path);
+    if (error)
+        fprintf(stderr, "tcprig run: cannot keep %s: %s\n", path, strerror(-error));
+    else
+        case_artefact(rc, kind, path);
 }
