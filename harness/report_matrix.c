@@ -89,15 +89,29 @@ static void put_cell(FILE *out, const struct result *r, size_t i)
     fputs("</span>", out);
 }
 
-/* The reasons of a row's cases that did not simply pass; those said twice are said once. */
+static bool several_stacks(const struct grid *g)
+{
+    for (size_t k = 1; k < g->n_columns; k++)
+        if (!same_text(g->column[k]->sut, g->column[0]->sut))
+            return true;
+    return false;
+}
+
+/* The reasons of a row's cases that did not simply pass, and whose they are; what one stack says
+ * with both IP versions is said once. */
 static void put_reasons(FILE *out, const struct grid *g, const size_t *cell)
 {
-    const char *last = NULL;
+    const char *last = NULL, *of = "";
+    const bool several = several_stacks(g);
     for (size_t k = 0; k < g->n_columns; k++) {
-        const char *reason = cell[k] < g->r->n_cases ? g->r->cases[cell[k]]->reason : NULL;
-        if (!reason || (last && !strcmp(reason, last)))
+        const struct result_case *c = cell[k] < g->r->n_cases ? g->r->cases[cell[k]] : NULL;
+        const char *reason = c ? c->reason : NULL;
+        if (!reason || (last && same_text(c->sut, of) && !strcmp(reason, last)))
             continue;
         fputs(last ? "<br>" : "<span>", out);
+        if (several)
+            xml_textf(out, "%s: ", c->sut);
+        of = c->sut;
         xml_textf(out, "%.*s", (int)strcspn(reason, "\n"), reason);
         last = reason;
     }

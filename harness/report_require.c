@@ -72,9 +72,13 @@ static void put_cases(FILE *out, const struct result *r, const struct use *use, 
     for (size_t i = 0; i < n; i++) {
         const struct result_case *c = r->cases[use[i].n];
         fprintf(out, "<a class=\"tag %s\" href=\"#case-%zu\">", page_class(c->verdict), use[i].n);
+        if (c->verdict != VERDICT_PASS) /* a colour alone does not tell everyone */
+            fprintf(out, "%s ", page_mark(c->verdict));
         xml_text(out, c->name);
         if (*c->sut)
             xml_textf(out, " · %s", c->sut);
+        if (c->ip_version)
+            fprintf(out, " v%d", c->ip_version);
         fputs("</a>", out);
     }
 }

@@ -71,8 +71,8 @@ const char *const page_style[] = {
     "anywhere}\n",
     "dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 16px;margin:6px 0 12px;"
     "font-size:14px}dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}\n",
-    ".tag{display:inline-block;font:12px/19px var(--mono);background:var(--soft);border-radius:"
-    "4px;padding:0 6px;margin:0 4px 3px 0;text-decoration:none;color:inherit}\n",
+    ".tag{display:inline-block;font:12px/19px var(--mono);border-radius:4px;padding:0 6px;margin:"
+    "0 4px 3px 0;text-decoration:none}span.tag{background:var(--soft)}\n",
     ".finding{border-top:1px solid var(--line);padding:12px 0 2px}.finding h3{margin-top:0}"
     ".finding:first-of-type{border-top:0}\n",
     /* drawings */
