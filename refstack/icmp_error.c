@@ -1,4 +1,10 @@
-/* ICMP errors sent, of either version: when not to, how often, and what they quote. */
+/* ICMP errors sent, of either version: when not to, how often, and what they quote.
+ *
+ *   what was wrong with a datagram     IPv4                        IPv6
+ *   nobody has the port (UDP)          unreachable, port           unreachable, port
+ *   nobody has the protocol            unreachable, protocol       parameter problem, next header
+ *   a header not understood            none                        parameter problem
+ *   pieces missing after a minute      time exceeded, reassembly   time exceeded, reassembly */
 #include <string.h>
 
 #include "refstack/cursor.h"

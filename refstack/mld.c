@@ -1,7 +1,10 @@
 /* Multicast Listener Discovery, a host's side: routers and switches that watch are told which
  * groups this host listens to (RFC 3810; RFC 4861 section 7.2.1 has a host join the solicited-node
  * group of each address before anything is asked of it).  A querier that speaks version 1 is
- * answered in version 1 (RFC 2710). */
+ * answered in version 1 (RFC 2710).
+ *
+ *   an address begins to be wanted   two reports, the second within a second
+ *   a query for all groups or one    one report, within the time that it allows */
 #include <string.h>
 
 #include "refstack/cursor.h"

@@ -1,6 +1,13 @@
 /* Neighbour Discovery between hosts (RFC 4861 section 7) and duplicate address detection (RFC 4862
  * section 5.4).  Routers, prefixes and the MTU come from the configuration alone: Router
- * Advertisements are not heeded, so that nobody on the link changes what the same calls give. */
+ * Advertisements are not heeded, so that nobody on the link changes what the same calls give.
+ *
+ *   question or answer         from          to                           says
+ *   solicitation, new          own address   the target's group           the sender's MAC
+ *   solicitation, PROBE        own address   the neighbour                the sender's MAC
+ *   solicitation, DAD          ::            the target's group           nothing
+ *   advertisement, asked for   the target    who asked                    the target's MAC, S and O
+ *   advertisement, for ::      the target    all nodes                    the target's MAC, O */
 #include <string.h>
 
 #include "refstack/cursor.h"

@@ -1,6 +1,12 @@
 /* What a connection sends next, RFC 9293 section 3.8: the segment is chosen here and made in
  * output.c.  Each rule looks at the TCB alone: what made a segment necessary, an ACK, a timer or a
- * call, has left its mark there.  So no path can forget to send what it owes. */
+ * call, has left its mark there.  So no path can forget to send what it owes.
+ *
+ *   plan_syn              a SYN or SYN,ACK, with text where Fast Open lets it
+ *   plan_retransmission   what is judged lost, from the lowest number on
+ *   plan_probe            an octet or the FIN into a shut window
+ *   plan_new              text not sent yet, the FIN behind the last of it
+ *   plan_ack              an ACK alone, or a keep-alive probe */
 #include "refstack/plan.h"
 
 /* Octets from seq up to an edge; none when the edge is behind.  A window that has shrunk (MUST-34)

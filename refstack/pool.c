@@ -1,5 +1,9 @@
 /* Pages and chains of them (pool.h).  Every walk counts its steps, so that a test can bound what
- * one frame may cost. */
+ * one frame may cost.
+ *
+ *   chain:  head                                   tail
+ *           [ ---- oooo ] -> [ oooooooo ] -> ... [ ooo ----- ]
+ *             off  ^---------------- len ---------------^ */
 #include "refstack/pool.h"
 
 #include <assert.h>

@@ -3,7 +3,13 @@
  * What is ours never reaches a link, and what a link brings is never ours by source (RFC 1122
  * section 3.2.1.3 (g)).  The host is strong (section 3.3.4.2): an address belongs to one link, and
  * a datagram from or to it goes by no other.  So a route is but the choice of a source; the link
- * follows from that. */
+ * follows from that.
+ *
+ *   of an address               answered by
+ *   is it one host's at all?    ip_is_unicast, ip_is_host
+ *   is it ours?                 ip_is_local; by the link a frame came by: ip_is_here, ip_is_joined
+ *   which of ours to speak as?  ip_source_for, ip_source_on
+ *   by which link, to whom?     ip_link, ip_next_hop */
 #include <string.h>
 
 #include "refstack/host.h"

@@ -1,4 +1,10 @@
-/* ICMPv6 checksums (RFC 4443 section 2.3) and Neighbour Discovery messages (RFC 4861 section 4). */
+/* ICMPv6 checksums (RFC 4443 section 2.3) and Neighbour Discovery messages (RFC 4861 section 4).
+ *
+ *   octet  Neighbour Discovery message            octet  option
+ *     0    type, code, checksum                     0    type
+ *     4    flags R, S, O; reserved                  1    length in units of 8 octets
+ *     8    target                                   2    body
+ *    24    options */
 #include "refstack/cursor.h"
 #include "refstack/wire.h"
 

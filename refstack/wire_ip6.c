@@ -1,4 +1,15 @@
-/* The IPv6 header and its extension headers, RFC 8200 sections 3 and 4. */
+/* The IPv6 header and its extension headers, RFC 8200 sections 3 and 4.
+ *
+ *   header                          extension header           fragment header
+ *   octet  bits                     octet                      octet  bits
+ *     0      4  version               0   next header            0      8  next header
+ *            8  traffic class         1   its length in units    1      8  reserved
+ *           20  flow label                of 8 octets, less 1    2     13  offset, by 8 octets
+ *     4     16  payload length        2   body                          2  reserved
+ *     6      8  next header                                             1  more follow
+ *     7      8  hop limit                                        4     32  identification
+ *     8    128  source
+ *    24    128  destination */
 #include "refstack/bugs.h"
 #include "refstack/cursor.h"
 #include "refstack/wire.h"
