@@ -54,8 +54,13 @@ void ecn_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg)
     const bool paid = (t->in_recovery && !BUG(ECN_TWICE)) ||
                       (!seq_gt(t->snd_una, t->ecn_edge) && !BUG(ECN_EACH_ACK));
 
-    if (!agreed || !(seg->flags & TCP_ECE) || paid)
+    if (!agreed || paid)
         return;
+    if (!(seg->flags & TCP_ECE)) {
+        if (!BUG(EDGES_STAY)) /* half of all numbers later it would seem to lie ahead */
+            t->ecn_edge = t->snd_una - 1;
+        return;
+    }
     cc_on_congestion(h, t);
     t->cwnd = t->ssthresh;
     t->ecn_edge = t->snd_nxt;

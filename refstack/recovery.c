@@ -356,6 +356,17 @@ static void rack_adapt(struct tcb *t, bool dsack, const struct delivered *d)
     }
 }
 
+/* What tells losses of before the last event from later ones lies one behind SND.UNA at most: left
+ * where it was, it would seem to lie ahead when half of all numbers have gone by without a loss. */
+static void passed(struct tcb *t)
+{
+    t->dup_acks = 0;
+    if (BUG(EDGES_STAY))
+        return;
+    t->recover = seq_max(t->recover, t->snd_una - 1);
+    t->rack.round = seq_max(t->rack.round, t->snd_una - 1);
+}
+
 /* The order matters: first what the ACK itself delivers, then whether it ends a recovery (else cwnd
  * would grow by what it was cut for), then SACK blocks and what they show to be lost. */
 void recovery_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_opts *o, uint32_t old_una,
@@ -369,7 +380,7 @@ void recovery_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_opts *o,
     /* What is acknowledged leaves the list; d keeps when the latest sent of it was sent. */
     flight_ack(&h->pool, &t->flight, old_una, t->snd_una, t->fack, &d);
     if (acked)
-        t->dup_acks = 0;
+        passed(t);
     if (t->in_recovery && seq_ge(t->snd_una, t->recover)) {
         leave_recovery(h, t);
         if (t->rack.persist && --t->rack.persist == 0 && !BUG(RACK_WINDOW_KEPT))
