@@ -91,6 +91,7 @@ static void run_start(struct st0_bench *b, enum st0_start start, const struct st
     y->met = o->seeds.dir ? st0_write_seed : NULL;
     y->met_arg = &o->seeds;
     st0_run_calls(b, start, y);
+    st0_run_args(b, start, y);
     st0_run_icmp(b, start, y);
     st0_run_time(b, start, y);
     st0_run_segments(b, start, o->every * pass->stride, y);

@@ -242,6 +242,8 @@ struct st0_tally {
 void st0_run_segments(struct st0_bench *, enum st0_start, unsigned stride, struct st0_tally *);
 /* One start's cells: user calls, and time passing until the next timer. */
 void st0_run_calls(struct st0_bench *, enum st0_start, struct st0_tally *);
+/* The same with arguments that are refused, and on handles of nobody (stage0_args.c). */
+void st0_run_args(struct st0_bench *, enum st0_start, struct st0_tally *);
 /* One start's cells: ICMP errors of every kind, about every number (stage0_icmp.c). */
 void st0_run_icmp(struct st0_bench *, enum st0_start, struct st0_tally *);
 /* One start's cells: a peer that says nothing any more, until no timer runs (stage0_time.c). */

@@ -119,6 +119,7 @@ static void refstack_is_as_the_rfc_has_it_in_every_state(void **state)
             const struct st0_pass *pass = &st0_pass[i];
             assert_true(st0_start(&bench, (enum st0_start)s, pass->ways));
             st0_run_calls(&bench, (enum st0_start)s, &tally);
+            st0_run_args(&bench, (enum st0_start)s, &tally);
             st0_run_icmp(&bench, (enum st0_start)s, &tally);
             st0_run_time(&bench, (enum st0_start)s, &tally);
             st0_run_segments(&bench, (enum st0_start)s, SOME * pass->stride, &tally);
