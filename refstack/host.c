@@ -1,5 +1,7 @@
 /* The host: its configuration, its block of memory, frames and time in and out.
  *
+ *   The block: struct rs_host | demultiplexer | TCBs | neighbours | links of the pages | pages
+ *
  *   The block: struct rs_host | demultiplexer | TCBs | neighbours | links of the pages | pages */
 #include "refstack/host.h"
 

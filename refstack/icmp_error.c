@@ -4,6 +4,12 @@
  *   nobody has the port (UDP)          unreachable, port           unreachable, port
  *   nobody has the protocol            unreachable, protocol       parameter problem, next header
  *   a header not understood            none                        parameter problem
+ *   pieces missing after a minute      time exceeded, reassembly   time exceeded, reassembly
+ *
+ *   what was wrong with a datagram     IPv4                        IPv6
+ *   nobody has the port (UDP)          unreachable, port           unreachable, port
+ *   nobody has the protocol            unreachable, protocol       parameter problem, next header
+ *   a header not understood            none                        parameter problem
  *   pieces missing after a minute      time exceeded, reassembly   time exceeded, reassembly */
 #include <string.h>
 

@@ -4,6 +4,11 @@
  *   ip6_input    addresses, then header by header:
  *       take_fragment    the rest waits in frag.c for the other pieces
  *       take_extension   judge_options, judge_routing
+ *       deliver          ICMPv6, TCP, or an error
+ *
+ *   ip6_input    addresses, then header by header:
+ *       take_fragment    the rest waits in frag.c for the other pieces
+ *       take_extension   judge_options, judge_routing
  *       deliver          ICMPv6, TCP, or an error */
 #include "refstack/cursor.h"
 #include "refstack/host.h"
@@ -107,7 +112,8 @@ static enum rs_reason take_fragment(struct rs_host *h, struct walk *w, bool *spe
     const uint32_t off = f.off & IP6_OFFSET;
     const bool more = (f.off & IP6_MORE) != 0;
     const size_t len = left - IP6_FRAG_HEADER;
-    /* An atomic fragment: a header with nothing to wait for (RFC 6946). */
+    /* An atomic fragment: a header with nothing to wait for (RFC 6946).  An atomic fragment: a
+     * header with nothing to wait for (RFC 6946). */
     if (off == 0 && !more && !BUG(FRAGMENT_ATOMIC)) {
         w->next_at = w->at;
         w->at += IP6_FRAG_HEADER;
@@ -115,7 +121,8 @@ static enum rs_reason take_fragment(struct rs_host *h, struct walk *w, bool *spe
         return RS_REASON_ACCEPTED;
     }
     *spent = true;
-    /* The pointer is to the payload length; below, to the fragment offset (RFC 8200 section
+    /* The pointer is to the payload length; below, to the fragment offset (RFC 8200 section 4.5).
+     * The pointer is to the payload length; below, to the fragment offset (RFC 8200 section
      * 4.5). */
     if (more && len % 8 != 0 && !BUG(FRAGMENT_ODD))
         return problem(h, w, PARAM_HEADER, 4);

@@ -4,6 +4,9 @@
  * answered in version 1 (RFC 2710).
  *
  *   an address begins to be wanted   two reports, the second within a second
+ *   a query for all groups or one    one report, within the time that it allows
+ *
+ *   an address begins to be wanted   two reports, the second within a second
  *   a query for all groups or one    one report, within the time that it allows */
 #include <string.h>
 

@@ -7,6 +7,13 @@
  *   solicitation, PROBE        own address   the neighbour                the sender's MAC
  *   solicitation, DAD          ::            the target's group           nothing
  *   advertisement, asked for   the target    who asked                    the target's MAC, S and O
+ *   advertisement, for ::      the target    all nodes                    the target's MAC, O
+ *
+ *   question or answer         from          to                           says
+ *   solicitation, new          own address   the target's group           the sender's MAC
+ *   solicitation, PROBE        own address   the neighbour                the sender's MAC
+ *   solicitation, DAD          ::            the target's group           nothing
+ *   advertisement, asked for   the target    who asked                    the target's MAC, S and O
  *   advertisement, for ::      the target    all nodes                    the target's MAC, O */
 #include <string.h>
 

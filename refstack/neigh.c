@@ -11,6 +11,15 @@
  *   DELAY       serves, to be confirmed    -- TCP makes progress --------> REACHABLE
  *                                          -- five seconds --------------> PROBE
  *   PROBE       serves, asked by unicast   -- an answer, or progress ----> REACHABLE
+ *                                          -- three questions in vain --> forgotten
+ *
+ *   INCOMPLETE  asked for, no answer yet   -- an answer -----------------> REACHABLE
+ *                                          -- three questions in vain --> forgotten
+ *   REACHABLE   answered of late           -- 30 seconds ----------------> as good as STALE
+ *   STALE       serves, not confirmed      -- something is sent to it ---> DELAY
+ *   DELAY       serves, to be confirmed    -- TCP makes progress --------> REACHABLE
+ *                                          -- five seconds --------------> PROBE
+ *   PROBE       serves, asked by unicast   -- an answer, or progress ----> REACHABLE
  *                                          -- three questions in vain --> forgotten */
 #include <string.h>
 
@@ -220,7 +229,8 @@ size_t neigh_output(struct rs_host *h, uint8_t *buf, size_t cap)
             e->state = NEIGH_PROBE;
             e->tries = 0;
         }
-        /* Nobody there.  The next datagram to it begins anew, after what waited was given up. */
+        /* Nobody there.  The next datagram to it begins anew, after what waited was given up.
+         * Nobody there.  The next datagram to it begins anew, after what waited was given up. */
         if (e->tries == MAX_SOLICIT && !BUG(SOLICIT_FOREVER)) {
             report(h, e);
             forget(h, e);

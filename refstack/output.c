@@ -1,6 +1,9 @@
 /* How what a connection sends looks on the wire, and what follows from having sent it.
  *
  *   virtio-net | Ethernet | IP | TCP | options | text
+ *   |- link_header_len ---| ip |---- head -----| p->len, or named by pieces (rs_output_gather)
+ *
+ *   virtio-net | Ethernet | IP | TCP | options | text
  *   |- link_header_len ---| ip |---- head -----| p->len, or named by pieces (rs_output_gather) */
 #include <string.h>
 

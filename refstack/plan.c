@@ -6,6 +6,12 @@
  *   plan_retransmission   what is judged lost, from the lowest number on
  *   plan_probe            an octet or the FIN into a shut window
  *   plan_new              text not sent yet, the FIN behind the last of it
+ *   plan_ack              an ACK alone, or a keep-alive probe
+ *
+ *   plan_syn              a SYN or SYN,ACK, with text where Fast Open lets it
+ *   plan_retransmission   what is judged lost, from the lowest number on
+ *   plan_probe            an octet or the FIN into a shut window
+ *   plan_new              text not sent yet, the FIN behind the last of it
  *   plan_ack              an ACK alone, or a keep-alive probe */
 #include "refstack/plan.h"
 

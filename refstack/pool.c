@@ -3,6 +3,10 @@
  *
  *   chain:  head                                   tail
  *           [ ---- oooo ] -> [ oooooooo ] -> ... [ ooo ----- ]
+ *             off  ^---------------- len ---------------^
+ *
+ *   chain:  head                                   tail
+ *           [ ---- oooo ] -> [ oooooooo ] -> ... [ ooo ----- ]
  *             off  ^---------------- len ---------------^ */
 #include "refstack/pool.h"
 

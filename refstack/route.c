@@ -9,6 +9,12 @@
  *   is it one host's at all?    ip_is_unicast, ip_is_host
  *   is it ours?                 ip_is_local; by the link a frame came by: ip_is_here, ip_is_joined
  *   which of ours to speak as?  ip_source_for, ip_source_on
+ *   by which link, to whom?     ip_link, ip_next_hop
+ *
+ *   of an address               answered by
+ *   is it one host's at all?    ip_is_unicast, ip_is_host
+ *   is it ours?                 ip_is_local; by the link a frame came by: ip_is_here, ip_is_joined
+ *   which of ours to speak as?  ip_source_for, ip_source_on
  *   by which link, to whom?     ip_link, ip_next_hop */
 #include <string.h>
 

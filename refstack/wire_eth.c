@@ -6,6 +6,14 @@
  *     6  source          2  protocol: 0x0800   14  sender's IPv4 address
  *    12  type            4  MAC octets: 6      18  target's MAC
  *                        5  IP octets: 4       24  target's IPv4 address
+ *                        6  1 request, 2 reply
+ *
+ *   Ethernet           ARP
+ *   octet              octet
+ *     0  destination     0  hardware: 1         8  sender's MAC
+ *     6  source          2  protocol: 0x0800   14  sender's IPv4 address
+ *    12  type            4  MAC octets: 6      18  target's MAC
+ *                        5  IP octets: 4       24  target's IPv4 address
  *                        6  1 request, 2 reply */
 #include "refstack/bugs.h"
 #include "refstack/cursor.h"

@@ -4,6 +4,12 @@
  *     0    type, code, checksum                     0    type
  *     4    flags R, S, O; reserved                  1    length in units of 8 octets
  *     8    target                                   2    body
+ *    24    options
+ *
+ *   octet  Neighbour Discovery message            octet  option
+ *     0    type, code, checksum                     0    type
+ *     4    flags R, S, O; reserved                  1    length in units of 8 octets
+ *     8    target                                   2    body
  *    24    options */
 #include "refstack/cursor.h"
 #include "refstack/wire.h"

@@ -13,6 +13,21 @@
  *    10     16   checksum of the header
  *    12     32   source
  *    16     32   destination
+ *    20          options, up to the header length
+ *
+ *   octet  bits
+ *     0      4   version
+ *            4   header length, in words of 32 bits
+ *     1      8   Diffserv (6) and ECN (2)
+ *     2     16   total length, header included
+ *     4     16   identification
+ *     6      3   reserved, DF, MF
+ *           13   fragment offset, in units of 8 octets
+ *     8      8   TTL
+ *     9      8   protocol
+ *    10     16   checksum of the header
+ *    12     32   source
+ *    16     32   destination
  *    20          options, up to the header length */
 #include "refstack/bugs.h"
 #include "refstack/cursor.h"

@@ -9,6 +9,17 @@
  *     6      8  next header                                             1  more follow
  *     7      8  hop limit                                        4     32  identification
  *     8    128  source
+ *    24    128  destination
+ *
+ *   header                          extension header           fragment header
+ *   octet  bits                     octet                      octet  bits
+ *     0      4  version               0   next header            0      8  next header
+ *            8  traffic class         1   its length in units    1      8  reserved
+ *           20  flow label                of 8 octets, less 1    2     13  offset, by 8 octets
+ *     4     16  payload length        2   body                          2  reserved
+ *     6      8  next header                                             1  more follow
+ *     7      8  hop limit                                        4     32  identification
+ *     8    128  source
  *    24    128  destination */
 #include "refstack/bugs.h"
 #include "refstack/cursor.h"

@@ -12,6 +12,19 @@
  *    19    18        MD5 signature               anywhere    2385
  *    28     4        user timeout                anywhere    5482
  *    34    2, 6 to 18  Fast Open                 SYN         7413
+ *   254     4 and more  experiments              anywhere    6994
+ *
+ *   kind  octets     says                        where       RFC
+ *     0     1        no more options             anywhere    9293
+ *     1     1        nothing                     anywhere    9293
+ *     2     4        MSS                         SYN         9293
+ *     3     3        window scale                SYN         7323
+ *     4     2        SACK permitted              SYN         2018
+ *     5    10 to 34  SACK, one to four blocks    not in SYN  2018
+ *     8    10        timestamps                  anywhere    7323
+ *    19    18        MD5 signature               anywhere    2385
+ *    28     4        user timeout                anywhere    5482
+ *    34    2, 6 to 18  Fast Open                 SYN         7413
  *   254     4 and more  experiments              anywhere    6994 */
 #include "refstack/bugs.h"
 #include "refstack/cursor.h"

@@ -12,6 +12,19 @@
  *    14     16   SEG.WND, to be scaled but in a SYN
  *    16     16   checksum
  *    18     16   urgent pointer, of no meaning without URG (U-46)
+ *    20          options, up to the data offset; then text
+ *
+ *   octet  bits
+ *     0     16   source port
+ *     2     16   destination port
+ *     4     32   SEG.SEQ
+ *     8     32   SEG.ACK
+ *    12      4   data offset, in words of 32 bits
+ *            4   reserved
+ *            8   CWR ECE URG ACK PSH RST SYN FIN
+ *    14     16   SEG.WND, to be scaled but in a SYN
+ *    16     16   checksum
+ *    18     16   urgent pointer, of no meaning without URG (U-46)
  *    20          options, up to the data offset; then text */
 #include "refstack/bugs.h"
 #include "refstack/cursor.h"
