@@ -277,6 +277,8 @@ static size_t output(struct rs_host *h, uint8_t *buf, size_t cap, rs_time now)
     if (h->n_frag > 0)
         frag_expire(h);
     for (;;) {
+        if (!BUG(GATHER_STALE))
+            h->gathered = 0; /* of a segment that did not go out nothing goes with another frame */
         size_t n = link_output(h, buf, cap);
         if (n > 0 || h->ready_head == TCB_NONE)
             return n;

@@ -169,7 +169,7 @@ static void put_text(struct rs_host *h, struct tcb *t, uint32_t seq, uint32_t le
 
     if (BUG(KEEPALIVE_TEXT) && seq_lt(seq, t->snd_una)) {
         to[0] = 0; /* which adds nothing to the sum */
-    } else if (helped && h->gather) {
+    } else if (helped && len <= most_gathered(h)) {
         uint32_t n = len;
         h->gathered = chain_pieces(&h->pool, &t->sendq, at, &n, h->gather, RS_PIECES);
     } else {
@@ -212,7 +212,8 @@ static size_t build(struct rs_host *h, struct tcb *t, const struct plan *p, uint
                                      buf + link, cap - link);
     /* The octets that are gathered go from the pages of the queue to the device; buf holds headers
      * only. */
-    const size_t text = helped && h->gather ? 0 : p->len; /* octets of it that go into buf */
+    /* Octets of it that go into buf. */
+    const size_t text = helped && p->len <= most_gathered(h) ? 0 : p->len;
     if (!ip || cap < link + ip + head + text)
         return 0;
     seg.doff = (uint8_t)(head / 4);

@@ -84,10 +84,12 @@ static bool plan_probe(const struct rs_host *h, struct tcb *t, struct plan *p)
  * segments as an IP datagram holds.  Urgent pointers differ from segment to segment. */
 static uint32_t most_text(const struct rs_host *h, const struct tcb *t, uint32_t mss)
 {
-    const uint32_t whole = UINT16_MAX - 40u - TCP_HEADER - TCP_OPT_MAX;
+    uint32_t whole = UINT16_MAX - 40u - TCP_HEADER - TCP_OPT_MAX;
 
     if (!h->cfg.offload || seq_gt(t->snd_up, t->snd_una) || ip_is_local(h, &t->remote.addr))
         return mss;
+    if (h->gather && most_gathered(h) < whole && !BUG(GATHER_SHORT))
+        whole = most_gathered(h) > mss ? most_gathered(h) : mss;
     return whole - whole % mss;
 }
 

@@ -19,6 +19,12 @@ static inline uint32_t min_u32(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+/* Octets of text that RS_PIECES hold wherever in a page they begin; more is copied. */
+static inline uint32_t most_gathered(const struct rs_host *h)
+{
+    return h->gather ? (RS_PIECES - 1) * h->pool.octets : 0;
+}
+
 /* The most urgent segment there is; false when there is none. */
 bool plan_next(struct rs_host *, struct tcb *, struct plan *);
 
