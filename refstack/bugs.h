@@ -108,6 +108,7 @@
     X(PMTU_NO_FLOOR, "a router may make segments as small as it likes", resource) \
     X(CWR_ON_RETRANSMISSION, "CWR stands on what is sent again", semantic) \
     X(FASTOPEN_TEXT_LOST, "text that came with a valid cookie is not taken", semantic) \
+    X(TIME_WRAPS, "a timer set beyond the end of time fires at once", liveness) \
     X(SYN_COOKIE_OLD, "a SYN cookie serves however old it is", semantic) \
     X(SYN_COOKIE_MSS_LOST,   \
       "a connection made of a SYN cookie has forgotten the peer's MSS", semantic) \

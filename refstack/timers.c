@@ -57,7 +57,7 @@ static rs_time earliest(const struct tcb *t)
  * two others means to touch those, which among a million are far from any cache. */
 void tcb_arm(struct rs_host *h, struct tcb *t, enum rs_timer timer, rs_time when)
 {
-    if (when < h->now) /* beyond the end of time, as RS_NEVER from now on is */
+    if (when < h->now && !BUG(TIME_WRAPS)) /* beyond the end of time, as RS_NEVER from now on is */
         when = RS_NEVER;
     t->due[place_of[timer]] = when;
     if (place_of[timer] == DUE_PEER)
@@ -134,9 +134,11 @@ static bool has_unsent(const struct tcb *t)
 static rs_time keepalive_after(const struct tcb *t)
 {
     const rs_time idle = BUG(KEEPALIVE_FIXED) ? 7200 * RS_SEC : t->cfg->keepalive_idle;
-    const rs_time least = adopts_uto(t) && !BUG(UTO_KEEPALIVE) ? patience(t) + RS_SEC : 0;
+    const rs_time adopted = adopts_uto(t) && !BUG(UTO_KEEPALIVE) ? patience(t) : 0;
 
-    return idle > least ? idle : least;
+    if (idle > adopted)
+        return idle;
+    return adopted < RS_NEVER - RS_SEC ? adopted + RS_SEC : RS_NEVER;
 }
 
 /* One of three runs (RFC 8985 section 8): the reordering timer, a probe where it comes before the

@@ -123,6 +123,21 @@ static void without_being_asked_the_option_is_not_sent_nor_heeded(void **unused)
     assert_int_equal(endured(), R2);
 }
 
+static void keep_alive_waits_for_ever_where_nothing_is_given_up(void **unused)
+{
+    struct rs_tcp_config own;
+
+    (void)unused;
+    up(NULL);
+    established_with(1000);
+    rs_get(p.host, p.conn, &own);
+    own.keepalive = true;
+    own.r2 = RS_NEVER;
+    rs_set(p.host, p.conn, &own, p.now);
+    pass(1000 * 3600 * RS_SEC);
+    quiet();
+}
+
 /* Section 4.2: keep-alive waits for longer than the timeout adopted. */
 static void keep_alive_waits_longer_than_the_timeout_adopted(void **unused)
 {
@@ -155,6 +170,7 @@ int main(void)
         cmocka_unit_test(the_option_says_seconds_or_minutes),
         cmocka_unit_test(without_being_asked_the_option_is_not_sent_nor_heeded),
         cmocka_unit_test(keep_alive_waits_longer_than_the_timeout_adopted),
+        cmocka_unit_test(keep_alive_waits_for_ever_where_nothing_is_given_up),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     peer_down();
