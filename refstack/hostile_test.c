@@ -292,27 +292,33 @@ static void a_syn_cookie_serves_for_one_to_two_minutes(void **unused)
     }
 }
 
-/* Section 3.6 again: the cookie is all that is kept, and the MSS is in it. */
+/* Section 3.6 again: the cookie is all that is kept, and the MSS is in it: the largest of eight
+ * that is no larger, however small the peer's is (MUST-16). */
 static void a_connection_made_of_a_cookie_knows_the_mss_of_its_syn(void **unused)
 {
-    static const uint8_t mss_800[] = { OPT_MSS, 4, 3, 32 };
+    static const struct {
+        uint16_t said, used;
+    } mss[] = { { 800, 796 }, { 300, 216 }, { 100, 48 } };
 
     (void)unused;
-    listen_with_backlog(1, true);
-    say("S", 0, 0, 0);
-    get("SA", 0, 1, 0);
-    p.port = 4000;
-    memcpy(p.opt, mss_800, p.opt_len = sizeof mss_800);
-    say("S", 0, 0, 0);
-    p.opt_len = 0;
-    get("SA", 0, 1, 0);
-    say("A", 1, 1, 0);
-    quiet();
-    p.conn = rs_accept(p.host, p.conn, p.now);
-    user_sends(1000);
-    get("A", 1, 1, 796); /* the largest of the cookie's that is no larger */
-    get("A", 797, 1, 204);
-    quiet();
+    for (size_t i = 0; i < sizeof mss / sizeof *mss; i++) {
+        listen_with_backlog(1, true);
+        say("S", 0, 0, 0);
+        get("SA", 0, 1, 0);
+        p.port = 4000;
+        const uint8_t opt[] = { OPT_MSS, 4, (uint8_t)(mss[i].said >> 8), (uint8_t)mss[i].said };
+        memcpy(p.opt, opt, p.opt_len = sizeof opt);
+        say("S", 0, 0, 0);
+        p.opt_len = 0;
+        get("SA", 0, 1, 0);
+        say("A", 1, 1, 0);
+        quiet();
+        p.conn = rs_accept(p.host, p.conn, p.now);
+        user_sends(mss[i].used + 1u);
+        get("A", 1, 1, mss[i].used);
+        get("A", mss[i].used + 1u, 1, 1);
+        quiet();
+    }
 }
 
 int main(void)

@@ -16,8 +16,9 @@ enum { USE_SYN_COOKIE = 4, TIME_BITS = 5, MSS_BITS = 3, MAC_BITS = 24 };
 /* Cookies are good for one to two ticks: longer than a handshake takes with a lost SYN,ACK, too
  * short to collect them. */
 static const rs_time tick = 64 * RS_SEC;
-/* The largest that does not exceed the SYN's is used; usual links have theirs. */
-static const uint16_t mss_table[1 << MSS_BITS] = { 216, 536, 796, 1024, 1220, 1380, 1440, 1460 };
+/* The largest that does not exceed the SYN's is used: usual links and both defaults have theirs,
+ * and the least is the floor that every MSS is raised to (negotiate.c). */
+static const uint16_t mss_table[1 << MSS_BITS] = { 48, 216, 536, 796, 1220, 1380, 1440, 1460 };
 
 /* The peer's ISN and ports are in it, so that a cookie serves one handshake of one peer (RFC 4987
  * section 3.6). */
