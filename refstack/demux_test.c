@@ -210,6 +210,22 @@ static void a_segment_is_expected_whatever_its_link_and_version(void **unused)
     free(h);
 }
 
+/* Counted by what such a host asks for, pages for what is in transit included. */
+static void a_million_connections_take_512_octets_each(void **unused)
+{
+    const size_t million = 1000000;
+    struct rs_config c;
+
+    (void)unused;
+    rs_config_default(&c);
+    c.addr = rs_ip4(10, 0, 0, 9);
+    c.max_conns = (uint32_t)million;
+    c.demux_places = 1u << 20;
+    c.page_octets = 256;
+    c.pages = 4096;
+    assert_in_range(rs_host_size(&c), million * sizeof(struct tcb), 512 * million);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +233,7 @@ int main(void)
         cmocka_unit_test(a_line_forgets_whom_it_sent_on_when_they_are_gone),
         cmocka_unit_test(what_is_prefetched_changes_nothing_that_is_sent),
         cmocka_unit_test(a_segment_is_expected_whatever_its_link_and_version),
+        cmocka_unit_test(a_million_connections_take_512_octets_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
