@@ -22,6 +22,8 @@ struct wcur {
     bool bad;
 };
 
+/* All that is read from the wire is read through one of these, with the length that the link
+ * gave. */
 static inline struct rcur rcur_of(const uint8_t *p, size_t len)
 {
     /* An empty range may be NULL, and NULL + 0 is undefined. */
@@ -63,6 +65,7 @@ static inline uint32_t rcur_u32(struct rcur *c)
     return p ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3] : 0;
 }
 
+/* Where less is left, `to` stays as it was: the caller looks at `bad` before it uses anything. */
 static inline void rcur_copy(struct rcur *c, void *to, size_t n)
 {
     const uint8_t *p = rcur_take(c, n);
@@ -70,6 +73,7 @@ static inline void rcur_copy(struct rcur *c, void *to, size_t n)
         memcpy(to, p, n);
 }
 
+/* A cap of 0 holds nothing, so that whoever writes needs no case for it. */
 static inline struct wcur wcur_of(uint8_t *p, size_t cap)
 {
     return (struct wcur){ .p = p, .end = cap ? p + cap : p, .bad = false };

@@ -49,6 +49,7 @@ int rs_next_event(struct rs_host *h)
 
     if (!t)
         return RS_EAGAIN;
+    /* Taken out before it is told of: news from then on put it in again. */
     unlink_event(h, t);
     return tcb_handle(t);
 }

@@ -70,6 +70,7 @@ static void compact(const struct pool *p, struct list *l)
     uint32_t kept = 0;
 
     pool_steps(p, l->n);
+    /* In place: what is kept never overtakes what is looked at. */
     for (uint32_t i = 1; i < l->n; i++) {
         if (alike(&l->rec[kept], &l->rec[i]))
             l->rec[kept].end = l->rec[i].end;
@@ -273,6 +274,8 @@ void flight_resent(struct pool *p, struct flight *f, uint32_t una, uint32_t left
     pool_steps(p, l->n);
     for (uint32_t i = 0; i < l->n; i++) {
         struct flight_rec *r = &l->rec[i];
+        /* Whatever it touches: with a slot for each edge that is the stretch, without it the
+         * records around. */
         if (seq_lt(start, right) && seq_gt(r->end, left) && !(r->flags & FLIGHT_SACKED)) {
             r->flags = FLIGHT_RESENT;
             r->sent = now;

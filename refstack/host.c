@@ -31,10 +31,13 @@ void rs_config_default(struct rs_config *c)
         .tcp = {
             .snd_buf = 256 * 1024,
             .rcv_buf = 256 * 1024,
+            /* What Linux has, and no more than an honest peer's least (CVE-2019-11479). */
             .min_mss = 48,
+            /* RFC 9293 section 3.4.2: "For this specification the MSL is taken to be 2 minutes". */
             .msl = 120 * RS_SEC,
             .rto_initial = BUG(RTO_FIRST_LONG) ? 3 * RS_SEC : RS_SEC,
             .rto_min = RS_SEC,
+            /* RFC 6298 section 2.5: no less than 60 seconds. */
             .rto_max = 60 * RS_SEC,
             .delayed_ack = 200 * RS_MSEC,
             .r1 = 3,
@@ -44,6 +47,7 @@ void rs_config_default(struct rs_config *c)
             .keepalive_idle = (BUG(KEEPALIVE_SOON) ? 600 : 7200) * RS_SEC,
             .keepalive_intvl = 75 * RS_SEC,
             .keepalive_probes = 9,
+            /* A second and connection (RFC 5961 section 7). */
             .challenge_acks = 10,
             .fastopen_pending = 8,
             .syn_cookies = true,
@@ -56,6 +60,7 @@ void rs_config_default(struct rs_config *c)
             .timestamps = true,
             .sack = true,
             .rack = true,
+            /* As most senders of today have it (RFC 9438 section 1). */
             .congestion = RS_CC_CUBIC,
         },
     };
@@ -257,6 +262,7 @@ void rs_input_on(struct rs_host *h, unsigned link, const uint8_t *frame, size_t 
         ip_input(h, frame, len, IP_FROM_WIRE);
 }
 
+/* The first link is the only one of most hosts. */
 void rs_input(struct rs_host *h, const uint8_t *frame, size_t len, rs_time now)
 {
     rs_input_on(h, 0, frame, len, now);
@@ -313,6 +319,7 @@ rs_time rs_deadline(const struct rs_host *h)
         return h->now;
     /* The wheel is put in order on the way, which nobody can tell but by the time it takes. */
     const rs_time tcp = timers_deadline((struct rs_host *)(uintptr_t)h);
+    /* What is not TCP's: neighbours, addresses, groups, pieces. */
     const rs_time link = link_deadline(h);
     const rs_time frag = frag_deadline(h);
     const rs_time ip = link < frag ? link : frag;

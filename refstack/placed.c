@@ -93,12 +93,14 @@ bool rs_input_placed(struct rs_host *h, const uint8_t *head, size_t head_len, si
     struct tcp_seg seg;
     struct tcp_opts o;
 
+    /* Time alone goes on: that is no change that rs_input would not make. */
     h->now = now;
     if (!in_good_order(t) || !parse_head(h, head, head_len, text_len, &d, &seg))
         return false;
     const struct rs_endpoint local = { .addr = d.dst, .port = seg.dst_port };
     const struct rs_endpoint remote = { .addr = d.src, .port = seg.src_port };
     opts_read(&o, seg.opt, seg.opt_len);
+    /* Whatever does not hold, the caller puts the frame together and it is judged as any other. */
     if (o.bad || tcb_find(h, &local, &remote) != t || seg.seq != rcv_nxt(t) || text_len == 0 ||
         text_len > rcv_wnd(t) || (seg.flags & ~(unsigned)TCP_PSH) != TCP_ACK)
         return false;

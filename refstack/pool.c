@@ -73,6 +73,8 @@ uint32_t pool_take(struct pool *p)
 void pool_give(struct pool *p, uint32_t page)
 {
     assert(page < p->fresh && p->used > 0);
+    /* Nobody may read what was another's: text of one connection must not show in another
+     * (OWN-5). */
     ASAN_POISON_MEMORY_REGION(pool_page(p, page), p->octets);
     p->next[page] = p->free;
     p->free = page;
@@ -209,6 +211,7 @@ uint32_t chain_append(struct pool *p, struct chain *c, const void *from, uint32_
 {
     const uint32_t end = c->off + c->len;
     const uint32_t tail = c->tail;
+    /* A full last page is left alone: the octets go to the one behind it. */
     const bool begins_page = (end & (p->octets - 1)) == 0;
     const uint32_t taken = chain_grow(p, c, c->len + len) + c->off - end;
 

@@ -8,6 +8,7 @@
 
 #include "refstack/host.h"
 
+/* Without a cursor: sockets_of has compared the length. */
 static uint16_t get16(const uint8_t *p)
 {
     return (uint16_t)(p[0] << 8 | p[1]);

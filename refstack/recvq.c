@@ -72,6 +72,7 @@ static void add_block(const struct pool *p, struct recvq_blocks *b, uint32_t lef
         right = seq_max(right, b->block[j].right);
         j++;
     }
+    /* It touches none: a slot of its own.  Else the first that it touches becomes all of them. */
     if (j == i) {
         memmove(&b->block[i + 1], &b->block[i], (b->n - i) * sizeof b->block[0]);
         b->n++;
@@ -138,6 +139,7 @@ bool recvq_insert(struct pool *p, struct recvq *q, uint32_t seq, const uint8_t *
     }
     if (!in_order)
         add_block(p, blocks_of(p, q), seq, seq + len);
+    /* And with it whatever waited right behind. */
     if (in_order) {
         q->nxt += len;
         recvq_join(p, q);
@@ -234,6 +236,7 @@ unsigned recvq_sack(const struct pool *p, const struct recvq *q, struct sack_blo
 uint32_t recvq_highest(const struct pool *p, const struct recvq *q)
 {
     const struct recvq_blocks *b = blocks_of(p, q);
+    /* The last block is the highest, the list being in order. */
     return b && b->n ? b->block[b->n - 1].right : q->nxt;
 }
 

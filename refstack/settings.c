@@ -18,6 +18,7 @@ void settings_init(struct rs_host *h, struct tcb *t)
     t->cfg_page = PAGE_NONE;
 }
 
+/* Counted, since a listener's connections outlive it. */
 void settings_drop(struct rs_host *h, struct tcb *t)
 {
     if (t->cfg_page != PAGE_NONE) {
@@ -74,6 +75,7 @@ int rs_set(struct rs_host *h, int conn, const struct rs_tcp_config *c, rs_time n
     h->now = now;
     if (!t)
         return RS_ENOCONN;
+    /* Nothing is changed by what cannot be used. */
     if (!settings_usable(c))
         return RS_EINVAL;
     const int error = change(h, t, c);

@@ -6,6 +6,7 @@
 #include <endian.h>
 #include <string.h>
 
+/* n is never 0 here, nor 64. */
 static inline uint64_t rotl(uint64_t x, unsigned n)
 {
     return x << n | x >> (64 - n);

@@ -26,6 +26,7 @@ struct tcb *tcb_any_of_handle(const struct rs_host *h, int conn)
     return t->in_use && (tcb_handle(t) == conn || BUG(STALE_HANDLE)) ? t : NULL;
 }
 
+/* What rs_abort and rs_release have given back is nobody's, even while the connection ends. */
 struct tcb *tcb_of_handle(const struct rs_host *h, int conn)
 {
     struct tcb *t = tcb_any_of_handle(h, conn);
@@ -58,6 +59,7 @@ struct tcb *tcb_new(struct rs_host *h, const struct rs_endpoint *local,
     recvq_init(&t->recvq, 0);
     t->flight.page = PAGE_NONE;
     t->path = PAGE_NONE;
+    /* None of a page until something needs one: this is what a million idle connections cost. */
     settings_init(h, t);
     tcb_rehash(h, t, local, remote);
     return t;

@@ -49,6 +49,7 @@ int rs_open_active(struct rs_host *h, const struct rs_endpoint *asked,
     struct tcb *t = tcb_new(h, &local, remote);
     if (!t)
         return RS_ENORES;
+    /* From here on there is a handle, whose owner hears how it goes. */
     t->user = true;
     go_active(h, t);
     return tcb_handle(t);
@@ -136,6 +137,7 @@ static void status_of_queues(const struct tcb *t, struct rs_status *s)
 
     s->snd_queued = t->sendq.len + fin;
     s->rcv_queued = recvq_readable(&t->recvq);
+    /* Urgent text remains until the user has read up to the pointer (MUST-33). */
     s->urgent = synchronized(t) && seq_gt(t->rcv_up, t->recvq.user);
     s->urgent_left = s->urgent ? t->rcv_up - t->recvq.user : 0;
     if (BUG(URGENT_LEFT_FROM_NEXT) && s->urgent)

@@ -11,6 +11,7 @@
 
 enum { DIGIT = 6, DIGIT_MASK = WHEEL_SLOTS - 1, SCAN_LIMIT = 16 };
 
+/* Slots are told empty by the bits alone. */
 void wheel_init(struct wheel *w, uint64_t now)
 {
     w->now = now;
@@ -83,6 +84,7 @@ void wheel_arm(struct wheel *w, wheel_node_of *node_of, void *arg, uint32_t inde
 static bool first_slot(const struct wheel *w, unsigned *level, unsigned *slot)
 {
     for (unsigned i = 0; i < WHEEL_LEVELS; i++) {
+        /* The lowest bit is the earliest: no slot before now's has its bit, having been emptied. */
         if (w->used[i]) {
             *level = i;
             *slot = (unsigned)__builtin_ctzll(w->used[i]);
