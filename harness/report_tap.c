@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-/* In a TAP 14 description `#` begins a directive and `\` escapes; a line is one line. */
+/* In a TAP description `#` begins a directive and `\` escapes; a line is one line. */
 static void put_escaped(FILE *out, const char *text)
 {
     for (; *text; text++) {
@@ -15,7 +15,7 @@ static void put_escaped(FILE *out, const char *text)
 /* A YAML block scalar: every line indented, whatever stands in it. */
 static void put_block(FILE *out, const char *key, const char *text)
 {
-    fprintf(out, "  %s: |-\n    ", key);
+    fprintf(out, "  %s: |\n    ", key);
     for (; *text; text++) {
         putc(*text, out);
         if (*text == '\n' && text[1])
@@ -34,7 +34,7 @@ void tap_begin(struct tap *t, FILE *out, size_t expected)
 {
     *t = (struct tap){ .out = out, .expected = expected };
     t->live = isatty(STDERR_FILENO) ? stderr : NULL;
-    fputs("TAP version 14\n", out);
+    fputs("TAP version 13\n", out);
     fflush(out);
 }
 

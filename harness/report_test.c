@@ -319,12 +319,12 @@ static void tap_names_every_case_and_directs_what_is_expected(void **state)
     assert_int_equal(tap_end(&tap, r), 1);
     fclose(out);
     assert_string_equal(text,
-                        "TAP version 14\n"
+                        "TAP version 13\n"
                         "ok 1 - script/a\\#b on refstack, IPv4\n"
                         "not ok 2 - script/b on x, IPv6\n"
                         "  ---\n"
                         "  verdict: fail\n"
-                        "  message: |-\n"
+                        "  message: |\n"
                         "    f:1: one\n"
                         "      two\n"
                         "  seconds: 0.000000\n"
