@@ -10,4 +10,7 @@
  * ARGP_KEY_INIT as state->child_inputs[0], is a struct report_paths. */
 extern const struct argp_child cmd_results[];
 
+/* Whether standard output is a report's; then it is nobody else's. */
+bool results_on_stdout(const struct report_paths *);
+
 #endif

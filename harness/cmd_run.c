@@ -9,6 +9,7 @@
 
 #include "harness/cmd.h"
 #include "harness/cmd_results.h"
+#include "harness/run_stop.h"
 #include "harness/run_suite.h"
 #include "harness/script_parse.h"
 #include "harness/sut_so.h"
@@ -233,8 +234,8 @@ static int run(const struct options *o, struct turn *turn, const char *names)
     size_t n = 0;
     for (unsigned i = 0; i < o->n_on; i++)
         n += turn[i].suite.n;
-    tap_begin(&tap, stdout, n);
-    for (unsigned i = 0; i < o->n_on; i++) {
+    tap_begin(&tap, results_on_stdout(&o->paths) ? stderr : stdout, n);
+    for (unsigned i = 0; i < o->n_on && !stop_signal(); i++) {
         /* Plug-ins share one adapter, which turns to this one. */
         turn[i].opt.ops = stack(turn[i].on, names, error, sizeof(error));
         if (turn[i].opt.ops)
@@ -245,7 +246,10 @@ static int run(const struct options *o, struct turn *turn, const char *names)
     if (report_write(r, &o->paths) < 0)
         status = EXIT_USAGE;
     result_free(r);
-    return status;
+    if (stop_signal())
+        fprintf(stderr, "tcprig run: stopped by signal %d after %zu of %zu cases\n", stop_signal(),
+                tap.done, n);
+    return stop_signal() ? 128 + stop_signal() : status;
 }
 
 int cmd_run(int argc, char **argv)

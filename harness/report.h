@@ -1,4 +1,4 @@
-/* Reports: a run's result as TAP 14, JUnit XML, JSON, or one self-contained HTML page. */
+/* Reports: a run's result as TAP 13, JUnit XML, JSON, or one self-contained HTML page. */
 #ifndef HARNESS_REPORT_H
 #define HARNESS_REPORT_H
 
@@ -8,17 +8,18 @@
 
 #include "harness/result.h"
 
-/* ---- TAP 14 and the progress line ------------------------------------------------------- */
+/* ---- TAP 13 and the progress line ------------------------------------------------------- */
 
-/* A live TAP stream: each case as it ends, the plan last.  An expected failure is TAP's TODO, an
- * unsupported case its SKIP.  The progress line goes to stderr and only when that is a terminal;
- * it is wiped before each TAP line. */
+/* A live TAP stream, of the version that Debian's prove reads: each case as it ends, the plan last.
+ * An expected failure is TAP's TODO, an unsupported case its SKIP.  The progress line goes to
+ * stderr and only when that is a terminal; it is wiped before each TAP line. */
 struct tap {
     FILE *out;
     FILE *live; /* stderr, or NULL when it is no terminal */
     size_t done;
     size_t expected; /* 0: not known */
     size_t bad; /* failed or in error */
+    double shown; /* when the progress line was last written, by who does so */
 };
 void tap_begin(struct tap *, FILE *out, size_t expected);
 void tap_case(struct tap *, const struct result_case *);

@@ -87,7 +87,7 @@ static void run_start(struct st0_bench *b, enum st0_start start, const struct st
         free(y);
         return;
     }
-    y->out = o->paths.json && !strcmp(o->paths.json, "-") ? NULL : stdout;
+    y->out = results_on_stdout(&o->paths) ? NULL : stdout;
     y->met = o->seeds.dir ? st0_write_seed : NULL;
     y->met_arg = &o->seeds;
     st0_run_calls(b, start, y);
@@ -140,7 +140,7 @@ int cmd_stage0(int argc, char **argv)
         for (int start = 0; start < ST0_N_STARTS; start++)
             run_start(&b, (enum st0_start)start, &st0_pass[i], &o, &all, r);
     r->seconds = seconds_now() - began;
-    summary(&all, r->seconds, o.paths.json && !strcmp(o.paths.json, "-") ? stderr : stdout);
+    summary(&all, r->seconds, results_on_stdout(&o.paths) ? stderr : stdout);
     int status = result_status(r);
     if (o.seeds.dir && !o.seeds.failed)
         printf("stage0: %u seeds in %s\n", o.seeds.written, o.seeds.dir);

@@ -196,8 +196,10 @@ int cmd_interop(int argc, char **argv)
     struct arguments a = { .options = { .jobs = 64 }, .ip4 = true, .ip6 = true };
     struct interop_jobs jobs = { .n = 0 };
     argp_err_exit_status = EXIT_USAGE;
-    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    if (argp_parse(&argp, argc, argv, 0, NULL, &a))
+        return EXIT_USAGE;
     int status = find_all(&a, &jobs);
+    a.options.tap_aside = results_on_stdout(&a.reports);
     a.options.traced = a.reports.html || a.reports.json;
     if (status == 0) {
         interop_filter(&jobs, a.filter, a.slow || a.list);

@@ -331,7 +331,7 @@ int interop_run(struct interop_jobs *jobs, const struct interop_options *options
     run.folder = make_folder(options);
     sigaction(SIGINT, &stop, &before[0]);
     sigaction(SIGTERM, &stop, &before[1]);
-    tap_begin(&run.tap, stdout, jobs->n);
+    tap_begin(&run.tap, options->tap_aside ? stderr : stdout, jobs->n);
     run_all(&run);
     if (stopped_by)
         end_all(&run);

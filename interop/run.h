@@ -73,6 +73,7 @@ void interop_filter(struct interop_jobs *, const char *filter, bool slow);
 void interop_jobs_free(struct interop_jobs *);
 
 struct interop_options {
+    bool tap_aside; /* on standard error, since standard output is a report's */
     int jobs;         /* cases at once */
     const char *keep; /* folder for each case's files; NULL: failed ones', under TMPDIR */
     bool traced;      /* a report will show the packets: the result keeps them */
