@@ -88,7 +88,7 @@ static uint32_t most_text(const struct rs_host *h, const struct tcb *t, uint32_t
 
     if (!h->cfg.offload || seq_gt(t->snd_up, t->snd_una) || ip_is_local(h, &t->remote.addr))
         return mss;
-    if (h->gather && most_gathered(h) < whole && !BUG(GATHER_SHORT))
+    if (h->gather && most_gathered(h) < whole)
         whole = most_gathered(h) > mss ? most_gathered(h) : mss;
     return whole - whole % mss;
 }

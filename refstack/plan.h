@@ -22,6 +22,8 @@ static inline uint32_t min_u32(uint32_t a, uint32_t b)
 /* Octets of text that RS_PIECES hold wherever in a page they begin; more is copied. */
 static inline uint32_t most_gathered(const struct rs_host *h)
 {
+    if (BUG(GATHER_SHORT) && h->gather)
+        return UINT32_MAX;
     return h->gather ? (RS_PIECES - 1) * h->pool.octets : 0;
 }
 
