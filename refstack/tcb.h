@@ -1,4 +1,12 @@
-/* The transmission control block and the functions over it, inside refstack only. */
+/* The transmission control block and the functions over it, inside refstack only.
+ *
+ *   What holds of a TCB between calls (an invariant checker above looks at each):
+ *       SND.UNA =< SND.NXT =< sendq_end + 1         the one for the FIN
+ *       the list of flight is without gaps from SND.UNA to SND.NXT
+ *       user =< RCV.NXT =< rcv_adv, the right edge, which never moves back
+ *       the right edge is at most RCV.BUFF, and a FIN, beyond what the user has read
+ *       something in flight or unsent: a timer of those that send runs; an ACK owed: ack_now, or
+ *       the delayed ACK's timer; TIME-WAIT: its timer; CLOSED and LISTEN: none */
 #ifndef REFSTACK_TCB_H
 #define REFSTACK_TCB_H
 
@@ -122,7 +130,8 @@ struct tcb {
     uint16_t path_mtu; /* less than the link's, as was told or found out; 0: not known */
     uint16_t dup_acks_owed; /* ACKs for segments beyond a hole, one each (RFC 5681 section 4.2) */
 
-    /* Send sequence variables, RFC 9293 section 3.3.1 */
+    /* Send sequence variables, RFC 9293 section 3.3.1 SND.NXT is one past the highest number sent,
+     * and does not go back after a timeout: what is to be sent again is marked in `flight`. */
     uint32_t iss, snd_una, snd_nxt, snd_up, snd_wl1, snd_wl2;
     uint32_t snd_wnd, max_snd_wnd;
     uint32_t fack; /* the highest number reported, cumulatively or by SACK */
@@ -132,6 +141,8 @@ struct tcb {
 
     /* Receive sequence variables */
     struct recvq recvq;
+    /* RCV.NXT is rcv_nxt() and RCV.WND rcv_wnd(), below: kept as edges, neither can disagree with
+     * the text held. */
     uint32_t rcv_adv; /* the highest right edge advertised */
     uint32_t last_ack_sent;
     uint32_t ts_offset, ts_recent;
@@ -196,6 +207,7 @@ static inline uint32_t rcv_wnd(const struct tcb *t)
     return t->rcv_adv - rcv_nxt(t);
 }
 
+/* ESTABLISHED and after, in the order of enum rs_state. */
 static inline bool synchronized(const struct tcb *t)
 {
     return t->state >= RS_ESTABLISHED;
@@ -234,6 +246,7 @@ struct tcb *tcb_any_of_handle(const struct rs_host *, int conn);
 int tcb_handle(const struct tcb *);
 /* A page for what a connection could do without; PAGE_NONE when text to be sent needs it more. */
 uint32_t tcb_spare_page(struct rs_host *, const struct tcb *);
+/* Once is enough: it stays in the list until tcb_output finds nothing for it. */
 void tcb_ready(struct rs_host *, struct tcb *); /* it may have something to send */
 /* Something changed that its user may wait for. */
 void tcb_event(struct rs_host *, struct tcb *);
@@ -241,10 +254,14 @@ void tcb_no_event(struct rs_host *, struct tcb *);
 void tcb_unready(struct rs_host *, struct tcb *);
 
 /* ---- the demultiplexer (demux.c) ---- */
+/* NULL when there is none; sockets are compared whole, so that an unspecified one finds a LISTEN
+ * only. */
 struct tcb *tcb_find(struct rs_host *, const struct rs_endpoint *local,
                      const struct rs_endpoint *remote);
 struct tcb *tcb_find_listener(struct rs_host *, const struct rs_endpoint *local,
                               const struct rs_endpoint *remote);
+/* Gives the TCB these sockets, from here on the only ones it is found by; and takes it out of the
+ * table. */
 void tcb_rehash(struct rs_host *, struct tcb *, const struct rs_endpoint *local,
                 const struct rs_endpoint *remote);
 void tcb_unhash(struct rs_host *, struct tcb *);
@@ -254,35 +271,44 @@ struct demux_key demux_key(const struct rs_host *, const struct rs_endpoint *loc
 void demux_prefetch(const struct rs_host *, const struct demux_key *);
 
 /* ---- state (state.c) ---- */
+/* Aborts on a transition that the RFC's diagram does not have. */
 void tcb_set_state(struct rs_host *, struct tcb *, enum rs_state to);
 /* To CLOSED: timers off, out of the demultiplexer; the TCB goes unless a user still holds it. */
 void tcb_closed(struct rs_host *, struct tcb *, int error);
 void tcb_flush(struct rs_host *, struct tcb *); /* both queues */
+/* 2 MSL from now; only the delayed ACK's timer goes on. */
 void tcb_enter_time_wait(struct rs_host *, struct tcb *);
 void tcb_offer(struct rs_host *, struct tcb *); /* to its listener, for accept */
 
 /* ---- timers (timers.c) ---- */
+/* At an absolute time; one that runs is put off or brought forward. */
 void tcb_arm(struct rs_host *, struct tcb *, enum rs_timer, rs_time when);
 void tcb_disarm(struct tcb *, enum rs_timer);
 rs_time tcb_timer(const struct tcb *, enum rs_timer); /* RS_NEVER when it does not run */
 void tcb_disarm_all(struct rs_host *, struct tcb *);
 /* Sets retransmission, persist, user and keep-alive timers to what the TCB's state asks for. */
 void tcb_retime(struct rs_host *, struct tcb *);
+/* All that are due at the host's time, each handler called once. */
 void timers_fire(struct rs_host *);
 /* The time of the earliest timer; earlier when very many have been put off. */
 rs_time timers_deadline(struct rs_host *);
 
 /* ---- round-trip time (rtt.c) ---- */
+/* A measured round trip in microseconds: SRTT, RTTVAR and with them the RTO. */
 void rtt_sample(struct tcb *, rs_time r);
 void rtt_on_ack(struct rs_host *, struct tcb *, const struct tcp_opts *, uint32_t ack);
+/* Numbers sent for the first time: timed if nothing else is. */
 void rtt_on_send(struct rs_host *, struct tcb *, uint32_t seq, uint32_t len);
 
 /* ---- fast open (fastopen.c), SYN cookies (syncookie.c) ---- */
+/* The listener's and the client's side of RFC 7413; see the exchange in fastopen.c. */
 bool fastopen_accept(struct rs_host *, struct tcb *listener, struct tcb *, const struct tcp_opts *);
 void fastopen_settled(struct rs_host *, struct tcb *);
 void fastopen_learn(struct rs_host *, const struct tcb *, const struct tcp_opts *);
 uint32_t fastopen_room(struct rs_host *, const struct tcb *);
 void fastopen_option(struct rs_host *, const struct tcb *, struct tcp_option *, uint8_t own[16]);
+/* A SYN,ACK that nothing is kept of; and the MSS of the SYN that an ACK of it goes back to, or
+ * 0. */
 void syncookie_answer(struct rs_host *, struct tcb *listener, const struct rs_endpoint *local,
                       const struct rs_endpoint *remote, const struct tcp_seg *syn,
                       const struct tcp_opts *);
@@ -291,9 +317,11 @@ uint16_t syncookie_check(const struct rs_host *, const struct tcb *listener,
                          const struct tcp_seg *ack);
 
 /* ---- explicit congestion notification (ecn.c) ---- */
+/* RFC 3168 section 6.1.1: what a SYN offers, and what the two SYNs agree on. */
 uint16_t ecn_syn_flags(const struct tcb *);
 void ecn_agree(struct tcb *, const struct tcp_seg *syn);
 uint8_t ecn_mark(const struct tcb *, bool new_text); /* the IP header's two bits */
+/* The receiver's half, of IP's two bits; and the sender's, of ECE. */
 void ecn_on_segment(struct tcb *, const struct tcp_seg *, const struct datagram *);
 void ecn_on_ack(struct rs_host *, struct tcb *, const struct tcp_seg *);
 
@@ -301,6 +329,7 @@ void ecn_on_ack(struct rs_host *, struct tcb *, const struct tcp_seg *);
 /* SND.UNA has moved from old_una; or the ACK is a duplicate, or neither. */
 void recovery_on_ack(struct rs_host *, struct tcb *, const struct tcp_opts *, uint32_t old_una,
                      bool duplicate);
+/* What each of the three timers of loss finds. */
 void recovery_on_rto(struct rs_host *, struct tcb *);
 void recovery_reorder_timeout(struct rs_host *, struct tcb *);
 void recovery_probe_timeout(struct rs_host *, struct tcb *);
@@ -308,12 +337,14 @@ bool recovery_may_probe(const struct tcb *);
 rs_time recovery_probe_timeout_after(const struct tcb *);
 
 /* ---- a connection's own configuration (settings.c) ---- */
+/* The host's own; another connection's, shared; and back to the host's. */
 void settings_init(struct rs_host *, struct tcb *);
 void settings_share(struct rs_host *, struct tcb *, const struct tcb *of);
 void settings_drop(struct rs_host *, struct tcb *);
 bool settings_usable(const struct rs_tcp_config *);
 
 /* ---- options (negotiate.c) ---- */
+/* Before the SYN is made; after the peer's has come; and the octets of any segment's options. */
 void options_offer(struct rs_host *, struct tcb *);
 void options_agree(struct rs_host *, struct tcb *, const struct tcp_seg *, const struct tcp_opts *);
 size_t options_emit(struct rs_host *, const struct tcb *, uint16_t flags, uint8_t to[40]);
@@ -321,10 +352,14 @@ uint32_t eff_snd_mss(const struct rs_host *, const struct tcb *); /* Eff.snd.MSS
 uint16_t default_smss(const struct rs_addr *remote); /* without an MSS option, MUST-15 */
 
 /* ---- sending (output.c, reset.c) ---- */
+/* The connection's next frame in buf, or 0 when it has nothing more to send or the frame waits. */
 size_t tcp_output(struct rs_host *, struct tcb *, uint8_t *buf, size_t cap);
+/* RCV.WND as the peer will read it; from then on text up to there is owed a place. */
 uint16_t rcv_window_field(struct tcb *, bool syn);
 void window_update(struct rs_host *, struct tcb *); /* after RECEIVE */
+/* An ACK as soon as the limit allows (RFC 5961). */
 void challenge_ack(struct rs_host *, struct tcb *);
+/* To a segment of no connection; and for a connection that is about to go. */
 void reset_reply(struct rs_host *, const struct datagram *, const struct tcp_seg *);
 /* A segment outside any connection, unless the queue holds `most` already. */
 void segment_queue(struct rs_host *, unsigned most, const struct rs_endpoint *local,
@@ -334,6 +369,8 @@ void reset_send(struct rs_host *, struct tcb *, uint32_t seq, bool with_ack);
 /* ---- segment arrives ---- */
 /* A new connection's send variables, and its SYN or SYN,ACK to be sent. */
 void tcp_start(struct rs_host *, struct tcb *);
+/* All that ESTABLISHED brings: cwnd, the accept queue, a CLOSE that waited, text and FIN that
+ * did. */
 void tcp_established(struct rs_host *, struct tcb *, const struct tcp_seg *);
 /* Ends a TIME-WAIT for the SYN of a new incarnation; false when nothing listens for it. */
 bool reopen_time_wait(struct rs_host *, struct tcb *, const struct datagram *,
@@ -369,6 +406,7 @@ void pmtu_on_ack(struct rs_host *, struct tcb *);
 void pmtu_on_rto(struct rs_host *, struct tcb *);
 
 /* ---- initial sequence numbers and ports (iss.c) ---- */
+/* Each under the host's key: what one says of itself tells a third party of no other. */
 uint32_t iss_choose(struct rs_host *, const struct rs_endpoint *local,
                     const struct rs_endpoint *remote);
 uint32_t ts_offset_choose(struct rs_host *, const struct rs_endpoint *local,
