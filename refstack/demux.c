@@ -104,6 +104,7 @@ struct tcb *tcb_find_listener(struct rs_host *h, const struct rs_endpoint *local
                               const struct rs_endpoint *remote)
 {
     static const struct rs_endpoint any;
+    /* An OPEN that named no local address (MUST-43). */
     const struct rs_endpoint port_only = { .port = local->port };
     struct tcb *t = tcb_find(h, &port_only, remote);
 

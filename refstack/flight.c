@@ -11,6 +11,7 @@
 #include "refstack/bugs.h"
 #include "refstack/seq.h"
 
+/* As many records as a page of the host's size holds: a larger page remembers more exactly. */
 struct list {
     uint32_t n;
     struct flight_rec rec[];

@@ -132,6 +132,8 @@ bool recvq_insert(struct pool *p, struct recvq *q, uint32_t seq, const uint8_t *
         if (chain_append(p, &q->chain, text, len) < len)
             goto undo;
     } else {
+        /* Its place may lie behind all that the chain holds: what is between has pages, and no
+         * content until it comes. */
         if (off + len > before && chain_grow(p, &q->chain, off + len) < off + len)
             goto undo;
         if (text)
@@ -186,6 +188,7 @@ bool recvq_holds(const struct pool *p, const struct recvq *q, uint32_t seq, uint
     return false;
 }
 
+/* What there is, at once: RECEIVE that waits is the caller's affair (section 3.10.3). */
 uint32_t recvq_read(struct pool *p, struct recvq *q, void *to, uint32_t cap)
 {
     const uint32_t ready = recvq_readable(q);

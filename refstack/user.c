@@ -54,6 +54,7 @@ int rs_send(struct rs_host *h, int conn, const void *data, size_t len, unsigned 
         if (error < 0)
             return error;
     }
+    /* The buffer bounds what is queued here; the pool, which all share, may take less. */
     const uint32_t room = t->cfg->snd_buf > t->sendq.len ? t->cfg->snd_buf - t->sendq.len : 0;
     const uint32_t n = len < room ? (uint32_t)len : room;
     const uint32_t taken = queue_text(h, t, data, n);
@@ -139,6 +140,7 @@ static int close_sending(struct rs_host *h, struct tcb *t)
         t->closing = true;
         /* With nothing to send the FIN goes at once; else after ESTABLISHED. */
         if (t->sendq.len == 0 && t->snd_nxt != t->iss) {
+            /* ESTABLISHED, which would set cwnd, is passed by. */
             cc_init(t);
             tcb_set_state(h, t, RS_FIN_WAIT_1);
             take_held(h, t);
@@ -207,6 +209,7 @@ int rs_abort(struct rs_host *h, int conn, rs_time now)
     h->now = now;
     if (!t)
         return RS_ENOCONN;
+    /* What nobody has accepted goes with it. */
     if (t->stays)
         close_listener(h, t);
     const bool rst = t->state >= RS_SYN_RECEIVED &&

@@ -82,6 +82,7 @@ static int open_listening(struct rs_host *h, const struct rs_endpoint *local,
     t->user = true;
     t->passive = true;
     t->stays = stays;
+    /* What it goes back to when its connection fails in SYN-RECEIVED (synchronized.c). */
     t->any_local = mine.addr.version == 0;
     t->any_remote = peer->port == 0;
     if (stays)

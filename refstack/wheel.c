@@ -123,6 +123,7 @@ uint64_t wheel_next(const struct wheel *w, wheel_node_of *node_of, void *arg, ui
         }
         i = n->next;
     }
+    /* All of them were seen: the answer is exact. */
     if (i == WHEEL_NONE)
         return earliest;
     *first = WHEEL_NONE;
@@ -135,6 +136,7 @@ static void cascade(struct wheel *w, wheel_node_of *node_of, void *arg, unsigned
 {
     uint32_t i = w->head[level * WHEEL_SLOTS + slot];
 
+    /* Before they are inserted: none comes back to a slot that now has reached. */
     w->used[level] &= ~(UINT64_C(1) << slot);
     while (i != WHEEL_NONE) {
         const uint32_t next = node_of(arg, i)->next;
