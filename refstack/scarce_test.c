@@ -321,6 +321,33 @@ static void text_that_fills_the_pool_is_sent_all_the_same(void **unused)
     quiet();
 }
 
+/* A peer that leaves a hole for ever does not make this host deaf for the others. */
+static void text_beyond_a_hole_leaves_a_page_for_answers(void **unused)
+{
+    struct rs_config c;
+
+    (void)unused;
+    plain(&c);
+    c.pages = 4;
+    peer_up(&c);
+    established();
+    say("A", 301, 1, 200); /* two pages, and one for the list of blocks */
+    get("A", 1, 1, 0);
+    say("A", 601, 1, 100);
+    get("A", 1, 1, 0);
+    assert_int_equal(count_of(RS_REASON_TEXT_NO_ROOM), 1);
+    p.port = 3000;
+    say("S", 0, 0, 0); /* nobody's */
+    assert_true(heard());
+    assert_int_equal(p.got.flags, TCP_RST | TCP_ACK);
+    p.port = PEER_PORT;
+    say("A", 1, 1, 300);
+    get("A", 1, 501, 0);
+    say("A", 501, 1, 200);
+    get("A", 1, 701, 0);
+    assert_int_equal(user_receives(), 700);
+}
+
 /* The connection keeps what it had; later there is room for its own. */
 static void a_setting_without_a_page_is_refused(void **unused)
 {
@@ -364,6 +391,7 @@ int main(void)
         cmocka_unit_test(the_fin_of_a_fast_open_syn_is_kept),
         cmocka_unit_test(a_fragment_without_a_page_is_dropped),
         cmocka_unit_test(text_that_fills_the_pool_is_sent_all_the_same),
+        cmocka_unit_test(text_beyond_a_hole_leaves_a_page_for_answers),
         cmocka_unit_test(a_setting_without_a_page_is_refused),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,6 +95,23 @@ static enum rs_reason refuse_text(struct rs_host *h, struct tcb *t)
     return RS_REASON_RESET;
 }
 
+/* Text beyond a hole may not hold the pool's last page.  Until the hole is filled nothing gives it
+ * back, and without a page this host cannot even answer who asks for its link address: the peer
+ * would wait for the answer, and this host for the peer. */
+static bool takes_last_page(const struct rs_host *h, const struct tcb *t,
+                            const struct tcp_seg *seg)
+{
+    const struct recvq *q = &t->recvq;
+    const uint32_t mask = h->pool.octets - 1;
+    const uint32_t has = (q->chain.off + q->chain.len + mask) >> h->pool.shift;
+    const uint32_t wants =
+        (q->chain.off + (seg->seq + seg->text_len - q->user) + mask) >> h->pool.shift;
+    const uint32_t more = (wants > has ? wants - has : 0) + (q->blocks == PAGE_NONE ? 1u : 0u);
+
+    return seg->seq != q->nxt && more > 0 && h->pool.used + more >= h->pool.n &&
+           !BUG(HOLE_TAKES_ALL);
+}
+
 /* Seventh: text goes to its place; in order or beyond a hole (SHLD-31), where each segment is
  * answered by an ACK of its own (MAY-13).  The ACK is only owed here, and leaves once everything
  * that has arrived is processed (MUST-59). */
@@ -117,7 +134,8 @@ static enum rs_reason take_text(struct rs_host *h, struct tcb *t, struct tcp_seg
     }
     /* No page, or no slot in the list of blocks.  The ACK tells of what is missing, and the text
      * comes again: refusing what was never acknowledged breaks no promise. */
-    if (!recvq_insert(&h->pool, &t->recvq, seg->seq, seg->text, seg->text_len, false)) {
+    if (takes_last_page(h, t, seg) ||
+        !recvq_insert(&h->pool, &t->recvq, seg->seq, seg->text, seg->text_len, false)) {
         acknowledge_text(h, t, true);
         return RS_REASON_TEXT_NO_ROOM;
     }
