@@ -106,13 +106,15 @@ static void put_reasons(FILE *out, const struct grid *g, const size_t *cell)
     for (size_t k = 0; k < g->n_columns; k++) {
         const struct result_case *c = cell[k] < g->r->n_cases ? g->r->cases[cell[k]] : NULL;
         const char *reason = c ? c->reason : NULL;
-        if (!reason || (last && same_text(c->sut, of) && !strcmp(reason, last)))
+        const size_t n = reason ? strcspn(reason, "\n") : 0;
+        if (!reason || (last && same_text(c->sut, of) && n == strcspn(last, "\n") &&
+                        !strncmp(reason, last, n)))
             continue;
         fputs(last ? "<br>" : "<span>", out);
         if (several)
             xml_textf(out, "%s: ", c->sut);
         of = c->sut;
-        xml_textf(out, "%.*s", (int)strcspn(reason, "\n"), reason);
+        xml_textf(out, "%.*s", (int)n, reason);
         last = reason;
     }
     fputs(last ? "</span>" : "", out);
