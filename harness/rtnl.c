@@ -88,6 +88,13 @@ int rtnl_link_set(struct rtnl *rt, const char *name, const struct rtnl_link *set
         mnl_attr_put_u32(r.header, IFLA_TXQLEN, set->txqueuelen);
     if (set->mac)
         mnl_attr_put(r.header, IFLA_ADDRESS, 6, set->mac);
+    if (set->no_own_addresses) {
+        struct nlattr *families = mnl_attr_nest_start(r.header, IFLA_AF_SPEC);
+        struct nlattr *six = mnl_attr_nest_start(r.header, AF_INET6);
+        mnl_attr_put_u8(r.header, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+        mnl_attr_nest_end(r.header, six);
+        mnl_attr_nest_end(r.header, families);
+    }
     return request_send(rt, &r);
 }
 

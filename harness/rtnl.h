@@ -26,6 +26,7 @@ struct rtnl_link {
     uint32_t mtu;
     uint32_t txqueuelen;
     const uint8_t *mac; /* six octets */
+    bool no_own_addresses; /* IPv6 gives the link no address by itself */
 };
 
 int rtnl_link_set(struct rtnl *, const char *name, const struct rtnl_link *);

@@ -2,6 +2,7 @@
 #include "harness/sut_linux.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,11 +103,26 @@ static int keep_fd(struct lin_sut *s, int fd)
     return fd;
 }
 
+/* The congestion control that every namespace may have.  A verdict may not depend on what this
+ * machine's default is: BBR paces what it sends, and ignores single losses.  Said to each socket,
+ * from which accepted ones inherit it: opening a file below /proc/sys costs a look at the same
+ * file of each namespace there is. */
+static int set_congestion(const struct lin_sut *s, int fd)
+{
+    static const char reno[] = "reno";
+    if (s->own_congestion)
+        return 0;
+    return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, reno, sizeof(reno) - 1) < 0 ? -errno : 0;
+}
+
 static int lin_socket(void *sut)
 {
     struct lin_sut *s = sut;
     const int family = s->config.local.version == 6 ? AF_INET6 : AF_INET;
     int fd = keep_fd(s, socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    const int rc = fd < 0 ? 0 : set_congestion(s, fd);
+    if (rc < 0)
+        return rc;
     for (size_t i = 0; fd >= 0 && i < s->n_options; i++) {
         const struct lin_option *o = &s->option[i];
         if (setsockopt(fd, o->level, o->option, &o->value, sizeof(o->value)) < 0)

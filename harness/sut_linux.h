@@ -29,6 +29,7 @@ struct lin_sut {
     int epoll;
     uint64_t sent_at; /* by the runner's time */
     bool quickack;
+    bool own_congestion; /* the script names the congestion control */
     struct diag diag;
     struct lin_option option[LIN_OPTIONS];
     size_t n_options;

@@ -128,10 +128,12 @@ static bool set(struct lin_sut *s, const struct sut_setting *g, char *why, size_
 {
     int64_t v;
     bool known = false;
+    if (!strcmp(g->name, "net.ipv4.tcp_congestion_control"))
+        s->own_congestion = true;
     if (strncmp(g->name, "net.", 4) == 0)
         return set_sysctl(g->name, g->value, why, cap);
     if (!strcmp(g->name, "congestion") && g->value)
-        return set_sysctl("net.ipv4.tcp_congestion_control",
+        return s->own_congestion = set_sysctl("net.ipv4.tcp_congestion_control",
                           strcmp(g->value, "newreno") ? g->value : "reno", why, cap);
     if (!g->value || !parse(g->value, &v)) {
         snprintf(why, cap, "linux cannot take the value '%s' for %s", g->value ? g->value : "",
@@ -154,15 +156,6 @@ static bool set(struct lin_sut *s, const struct sut_setting *g, char *why, size_
 
 bool lin_configure(struct lin_sut *s, char *why, size_t cap)
 {
-    /* Addresses of the link's own would announce themselves. */
-    const bool quiet = s->config.local.version == 6
-                           ? ns_sysctl("net.ipv6.conf.default.addr_gen_mode", "1", NULL) == 0
-                           : ns_sysctl("net.ipv6.conf.default.disable_ipv6", "1", NULL) == 0;
-    (void)quiet; /* a kernel without IPv6 is quiet anyway */
-    /* The one that every namespace may have.  A verdict may not depend on what this machine's
-     * default is: BBR paces what it sends, and ignores single losses. */
-    if (!set_sysctl("net.ipv4.tcp_congestion_control", "reno", why, cap))
-        return false;
     for (size_t i = 0; i < s->config.n_settings; i++)
         if (!set(s, &s->config.setting[i], why, cap))
             return false;

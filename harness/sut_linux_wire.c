@@ -74,6 +74,7 @@ bool lin_wire_open(struct lin_sut *s, char *why, size_t cap)
         .txqueuelen = QUEUE,
         .addr = s->config.local,
         .prefix_len = s->config.local.version == 4 ? 32 : 128,
+        .no_own_addresses = true, /* they would announce themselves */
     };
     prctl(PR_SET_TIMERSLACK, 1L); /* sleeps end when they are due, not 50 microseconds later */
     s->tun = tapdev_up(&device, &error);
@@ -133,13 +134,14 @@ uint64_t lin_packet_time(struct msghdr *m, uint64_t epoch)
 }
 
 /* Multicast listeners and router solicitations are IPv6's own business, not TCP's. */
-static bool of_interest(const struct sockaddr_ll *from, const uint8_t *p, size_t len)
+static bool of_interest(const struct lin_sut *s, const struct sockaddr_ll *from, const uint8_t *p,
+                        size_t len)
 {
     if (from->sll_pkttype != PACKET_OUTGOING || len < 20)
         return false;
     if (p[0] >> 4 == 4)
         return true;
-    if (p[0] >> 4 != 6 || len < 41)
+    if (p[0] >> 4 != 6 || len < 41 || s->config.local.version == 4)
         return false;
     return p[6] != 0 && !(p[6] == IPPROTO_ICMPV6 && p[40] >= 130);
 }
@@ -160,7 +162,7 @@ size_t lin_output(void *sut, uint8_t *buf, size_t cap, uint64_t now)
             drain_device(s);
             return 0;
         }
-        if (!of_interest(&from, buf, (size_t)n))
+        if (!of_interest(s, &from, buf, (size_t)n))
             continue;
         s->sent_at = lin_packet_time(&m, s->epoch);
         return (size_t)n;

@@ -87,6 +87,9 @@ int tapdev_open(const char *name, enum rs_link link, struct ns_error *error)
 static int configure(struct rtnl *rt, const struct tapdev_config *c)
 {
     struct rtnl_link link = { .mtu = c->mtu, .txqueuelen = c->txqueuelen };
+    /* A kernel without IPv6 refuses, and gives none anyway. */
+    if (c->no_own_addresses)
+        rtnl_link_set(rt, c->name, &(struct rtnl_link){ .no_own_addresses = true });
     int rc = rtnl_link_set(rt, c->name, &link);
     if (rc == 0 && c->addr.version)
         rc = rtnl_addr_add(rt, c->name, &c->addr, c->prefix_len);

@@ -21,6 +21,7 @@ struct tapdev_config {
     uint32_t txqueuelen; /* frames the kernel may queue towards us; 0: the default of 500 */
     struct rs_addr addr; /* the kernel's address */
     uint8_t prefix_len;
+    bool no_own_addresses; /* IPv6 gives the device none by itself */
     struct rs_addr peer;     /* with peer_mac: a permanent neighbour instead of resolution */
     const uint8_t *peer_mac; /* NULL: none */
 };
