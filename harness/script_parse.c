@@ -319,6 +319,18 @@ static bool needs_time(const struct sc_event *ev)
            ev->kind != SC_CODE;
 }
 
+/* A word that the event before on this line could not take is more likely a slip in that event than
+ * one that stands without its time. */
+static const char *wanted(const struct parser *p)
+{
+    const struct sc_event *last = p->s->n_events ? &p->s->event[p->s->n_events - 1] : NULL;
+    if (!last || last->line != p->l.line)
+        return "a time such as 0, +0.1 or *";
+    if (last->kind == SC_PACKET)
+        return "ack, win, urg, <options>, {malformation}, a text or the end of the segment";
+    return "the end of the event, or the time of another";
+}
+
 static void parse_event(struct parser *p)
 {
     struct lex *l = &p->l;
@@ -331,7 +343,7 @@ static void parse_event(struct parser *p)
     struct lex_word w = lex_peek_word(l);
     if (ev.at.kind == SC_T_NONE && !lex_is(l, "`") && !lex_is(l, "%{") &&
         !lex_word_eq(w, "state") && !lex_word_eq(w, "fault"))
-        lex_expected(l, "a time such as 0, +0.1 or *");
+        lex_expected(l, wanted(p));
     if (!l->failed)
         parse_action(l, &ev);
     if (!l->failed && ev.at.blocking && ev.kind != SC_CALL)

@@ -157,6 +157,10 @@ static void errors_say_where_what_was_expected_and_what_was_found(void **state)
     expect_error("+0 read(3", "t.pkt:1:10: expected ')', found the end of the file");
     expect_error("write(3, ..., 1) = 1", "t.pkt:1:1: expected a time such as 0, +0.1 or *, "
                                          "found 'write'");
+    expect_error("0 wait\n+0 < S 0:0(0) wnd 9", "t.pkt:2:15: expected ack, win, urg, <options>, "
+                 "{malformation}, a text or the end of the segment, found 'wnd'");
+    expect_error("0 wait x", "t.pkt:1:8: expected the end of the event, or the time of another, "
+                             "found 'x'");
     expect_error("+0 < S 0:0(0) <mss 1460,bogus 1>",
                  "t.pkt:1:25: expected a TCP option: nop, eol, mss, wscale, sackOK, sack, TS, FO, "
                  "FOEXP, md5, uto, ECN or raw, found 'bogus'");
