@@ -149,7 +149,7 @@ static enum rs_reason ack_in_established(struct rs_host *h, struct tcb *t,
     /* An ACK that was overtaken says nothing of loss: its SACK blocks are older than those already
      * seen (RFC 2883 section 5). */
     if (seq_ge(seg->ack, old_una)) {
-        ecn_on_ack(h, t, seg);
+        ecn_on_ack(h, t, seg, old_una);
         recovery_on_ack(h, t, o, old_una, duplicate);
     }
     /* MUST-37: an ACK of a probe keeps the connection, unless nobody is left to wait for it. */

@@ -351,6 +351,7 @@
     X(GATHER_SHORT, "text in more pieces than are handed out is cut off", semantic) \
     X(GATHER_STALE, "text of a segment that was held back follows another frame", semantic) \
     X(HOLE_TAKES_ALL, "text beyond a hole may take the last page", liveness) \
+    X(ECN_FLIGHT_LEFT, "a mark counts what its ACK left in flight", semantic) \
     X(PMTU_ANY, "a path MTU under what every IPv6 link takes is believed", semantic) \
     X(PMTU_CREDULOUS, "a path MTU is believed though larger segments have just arrived", semantic) \
     X(PMTU_PROBE_CONGESTS, "the loss of a path MTU probe alone is taken for congestion", semantic) \

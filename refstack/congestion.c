@@ -100,9 +100,8 @@ void cc_on_ack(struct rs_host *h, struct tcb *t, uint32_t acked, uint32_t flight
 
 /* RFC 5681 section 3.2, step 2: what limited transmit sent beyond cwnd does not count.  With SACK
  * it sends for what has left the pipe, and stays within cwnd. */
-void cc_on_congestion(struct rs_host *h, struct tcb *t)
+void cc_on_congestion(struct rs_host *h, struct tcb *t, uint32_t flight)
 {
-    const uint32_t flight = t->snd_nxt - t->snd_una;
     const bool counts_all = t->sack_on || t->in_recovery || BUG(LIMITED_COUNTED);
     (void)h;
     t->ssthresh = algorithm(t)->ssthresh(t, counts_all ? flight : min_u32(flight, t->cwnd));
@@ -115,7 +114,7 @@ void cc_on_congestion(struct rs_host *h, struct tcb *t)
 void cc_on_rto(struct rs_host *h, struct tcb *t)
 {
     if (t->retransmits == 1 || BUG(SSTHRESH_EACH_RTO))
-        cc_on_congestion(h, t);
+        cc_on_congestion(h, t, t->snd_nxt - t->snd_una);
     if (algorithm(t)->timeout)
         algorithm(t)->timeout(t);
     t->cwnd = t->smss;

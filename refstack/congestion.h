@@ -37,8 +37,9 @@ extern const struct cc_algorithm cc_newreno, cc_cubic;
 
 void cc_init(struct tcb *);
 void cc_on_ack(struct rs_host *, struct tcb *, uint32_t acked, uint32_t flight_before);
-/* Loss or ECN: ssthresh is set, once for each window of data; the caller sets cwnd. */
-void cc_on_congestion(struct rs_host *, struct tcb *);
+/* Loss or ECN with so many octets in flight: ssthresh is set, once for each window of data; the
+ * caller sets cwnd. */
+void cc_on_congestion(struct rs_host *, struct tcb *, uint32_t flight);
 void cc_on_rto(struct rs_host *, struct tcb *);
 void cc_on_idle(struct rs_host *, struct tcb *);
 

@@ -48,7 +48,7 @@ void ecn_on_segment(struct tcb *t, const struct tcp_seg *seg, const struct datag
 /* Section 6.1.2: as for a lost segment, at most once for each window of data: until something
  * beyond it is acknowledged the peer cannot have seen our CWR.  In recovery cwnd has been cut for
  * this window already. */
-void ecn_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg)
+void ecn_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg, uint32_t old_una)
 {
     const bool agreed = t->ecn_on || BUG(ECN_UNASKED);
     const bool paid = (t->in_recovery && !BUG(ECN_TWICE)) ||
@@ -61,7 +61,8 @@ void ecn_on_ack(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg)
             t->ecn_edge = t->snd_una - 1;
         return;
     }
-    cc_on_congestion(h, t);
+    /* What was in flight when the mark was made, not what this ACK leaves of it. */
+    cc_on_congestion(h, t, t->snd_nxt - (BUG(ECN_FLIGHT_LEFT) ? t->snd_una : old_una));
     t->cwnd = t->ssthresh;
     t->ecn_edge = t->snd_nxt;
     t->cwr_due = true;

@@ -134,6 +134,7 @@ static void only_new_text_is_marked_as_capable(void **unused)
 static void the_window_is_halved_once_a_window_of_data(void **unused)
 {
     uint32_t acked = 1;
+    bool told = false;
 
     (void)unused;
     agreed();
@@ -142,19 +143,19 @@ static void the_window_is_halved_once_a_window_of_data(void **unused)
         get_full("A", 1 + i * MSS);
     quiet();
     say("AE", 1, acked += MSS, 0);
-    assert_int_equal(status().ssthresh, 9 * MSS / 2);
-    assert_int_equal(status().cwnd, 9 * MSS / 2);
+    assert_int_equal(status().ssthresh, 10 * MSS / 2);
+    assert_int_equal(status().cwnd, 10 * MSS / 2);
     for (int i = 1; i < 10; i++) {
         say("AE", 1, acked += MSS, 0);
-        assert_int_equal(status().ssthresh, 9 * MSS / 2);
+        assert_int_equal(status().ssthresh, 10 * MSS / 2);
         if (!heard())
             continue;
         /* CWR on the first new text and on no other. */
-        const uint16_t cwr = acked == 1 + 6 * MSS ? TCP_CWR : 0;
-        assert_int_equal(p.got.flags & TCP_CWR, cwr);
+        assert_int_equal(p.got.flags & TCP_CWR, told ? 0 : TCP_CWR);
+        told = true;
     }
     /* What was sent since then is another window. */
-    const uint32_t flight = status().snd_nxt - p.host_iss - (acked + MSS);
+    const uint32_t flight = status().snd_nxt - p.host_iss - acked;
     say("AE", 1, acked += MSS, 0);
     assert_int_equal(status().ssthresh, flight / 2 > 2 * MSS ? flight / 2 : 2 * MSS);
     while (!heard())

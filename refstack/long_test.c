@@ -154,6 +154,8 @@ static void after_half_of_the_numbers_loss_and_marks_count_as_before(void **unus
     const uint32_t before = status().cwnd;
     transfer(TCP_ECE);
     assert_true(status().cwnd < before);
+    /* The ACK that told of the mark left nothing in flight, but half a buffer there had been. */
+    assert_true(status().ssthresh > BUFFER / 4);
     for (int i = 0; i < 4; i++)
         transfer(0);
     /* RFC 5681 section 3.2: the third duplicate. */

@@ -29,7 +29,7 @@ static void lose_first(struct rs_host *h, struct tcb *t)
  * whatever the pipe holds. */
 static void enter_recovery(struct rs_host *h, struct tcb *t)
 {
-    cc_on_congestion(h, t);
+    cc_on_congestion(h, t, t->snd_nxt - t->snd_una);
     /* HighData of RFC 6675, "recover" of RFC 6582. */
     t->recover = t->snd_nxt;
     t->in_recovery = true;
@@ -302,7 +302,7 @@ static void tlp_judge(struct rs_host *h, struct tcb *t, bool dsack, bool duplica
     t->tlp_out = t->tlp_resent && !beyond && ((!dsack && !duplicate) || BUG(TLP_ALWAYS_PAID));
     if (!t->tlp_resent || (dsack && !BUG(TLP_ALWAYS_PAID)) || !beyond || BUG(TLP_UNPAID))
         return;
-    cc_on_congestion(h, t);
+    cc_on_congestion(h, t, t->snd_nxt - t->snd_una);
     t->cwnd = t->ssthresh;
 }
 

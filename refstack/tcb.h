@@ -323,7 +323,8 @@ void ecn_agree(struct tcb *, const struct tcp_seg *syn);
 uint8_t ecn_mark(const struct tcb *, bool new_text); /* the IP header's two bits */
 /* The receiver's half, of IP's two bits; and the sender's, of ECE. */
 void ecn_on_segment(struct tcb *, const struct tcp_seg *, const struct datagram *);
-void ecn_on_ack(struct rs_host *, struct tcb *, const struct tcp_seg *);
+/* SND.UNA was old_una before. */
+void ecn_on_ack(struct rs_host *, struct tcb *, const struct tcp_seg *, uint32_t old_una);
 
 /* ---- loss (recovery.c) ---- */
 /* SND.UNA has moved from old_una; or the ACK is a duplicate, or neither. */
