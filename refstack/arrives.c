@@ -207,7 +207,7 @@ void tcp_established(struct rs_host *h, struct tcb *t, const struct tcp_seg *seg
     t->retransmits = 0;
     /* RFC 6298 section 5.7. */
     if (syn_lost && !t->rtt_valid && t->rto < after_lost_syn && !BUG(RTO_SYN_FORGOTTEN))
-        t->rto = after_lost_syn;
+        t->rto = (uint32_t)after_lost_syn;
     tcb_set_state(h, t, RS_ESTABLISHED);
     tcb_event(h, t);
     fastopen_settled(h, t);

@@ -56,7 +56,8 @@ static void get_record(uint8_t type, const struct rs_addr *src, const struct rs_
 struct query {
     const struct rs_addr *src, *group;
     uint8_t hops;
-    bool plain; /* no router alert */
+    bool plain; /* no hop-by-hop header */
+    bool unmarked; /* one without the router alert */
     size_t len;
     uint16_t delay;
 };
@@ -64,6 +65,7 @@ struct query {
 static void ask(struct query q)
 {
     static const uint8_t alert[] = { IP_PROTO_ICMP6, 0, 5, 2, 0, 0, 1, 0 };
+    static const uint8_t padding[] = { IP_PROTO_ICMP6, 0, 1, 4, 0, 0, 0, 0 };
     uint8_t body[20] = { 0 }, buf[128];
     const struct icmp_msg m = { .type = ICMP6_MLD_QUERY, .rest = (uint32_t)q.delay << 16,
                                 .body = body, .body_len = q.len - ICMP_HEADER };
@@ -76,7 +78,7 @@ static void ask(struct query q)
     if (q.group)
         memcpy(body, q.group->octet, 16);
     size_t n = ip6_emit(&ip, buf, sizeof buf);
-    memcpy(buf + n, alert, skip);
+    memcpy(buf + n, q.unmarked ? padding : alert, skip);
     n += skip;
     n += icmp6_emit_sum(&m, &ip.src, &ip.dst, buf + n, sizeof buf - n);
     const uint8_t mac[6] = { 0x33, 0x33, dst.octet[12], dst.octet[13], dst.octet[14],
@@ -199,12 +201,44 @@ static void a_query_that_may_have_passed_a_router_is_not_answered(void **state)
     ask((struct query){ .len = QUERY2, .hops = 2 });
     ask((struct query){ .len = QUERY2, .src = &peer6 });
     ask((struct query){ .len = QUERY2, .plain = true });
+    ask((struct query){ .len = QUERY2, .unmarked = true });
     ask((struct query){ .len = QUERY2 - 2 });
-    assert_int_equal(count_of(RS_REASON_ICMP_BAD), 4);
+    assert_int_equal(count_of(RS_REASON_ICMP_BAD), 5);
     quiet();
     assert_true(rs_deadline(net.host) == RS_NEVER);
     ask((struct query){ .len = QUERY2 });
     get_record(IS_EXCLUDE, &link_local, &host6);
+}
+
+/* RFC 3810 section 6.2: a second querier, or the same one in haste, gets no second report. */
+static void a_query_while_an_answer_is_due_sooner_changes_nothing(void **state)
+{
+    (void)state;
+    settled();
+    ask((struct query){ .len = QUERY2 });
+    ask((struct query){ .len = QUERY2, .delay = 0x7fff });
+    get_record(IS_EXCLUDE, &link_local, &host6);
+    get_record(IS_EXCLUDE, &link_local, &link_local);
+    quiet();
+    assert_true(rs_deadline(net.host) == RS_NEVER);
+}
+
+/* The second report of each was due when one turned out to be another host's. */
+static void a_duplicate_address_reports_its_group_no_more(void **state)
+{
+    unsigned reports = 0;
+
+    (void)state;
+    up(true);
+    get_record(TO_EXCLUDE, &nobody, &host6);
+    get_record(TO_EXCLUDE, &nobody, &link_local);
+    feed_nd((struct said){ .type = ND_ADVERT, .flags = ND_OVERRIDE, .target = host6,
+                           .dst = all_nodes, .mac = peer_mac, .opt = ND_OPT_TARGET_MAC });
+    for (int i = 0; i < 300; i++, net.now += 10 * RS_MSEC)
+        while (pull() > 0)
+            reports += net.out[ETH_HEADER + 6] == IP6_HOP_BY_HOP;
+    assert_int_equal(reports, 1);
+    assert_true(rs_deadline(net.host) == RS_NEVER);
 }
 
 static void without_the_switch_nothing_is_reported(void **state)
@@ -227,6 +261,8 @@ int main(void)
         cmocka_unit_test(a_query_for_one_group_is_answered_for_that_one),
         cmocka_unit_test(a_query_of_version_1_is_answered_in_version_1),
         cmocka_unit_test(a_query_that_may_have_passed_a_router_is_not_answered),
+        cmocka_unit_test(a_query_while_an_answer_is_due_sooner_changes_nothing),
+        cmocka_unit_test(a_duplicate_address_reports_its_group_no_more),
         cmocka_unit_test(without_the_switch_nothing_is_reported),
     };
     return cmocka_run_group_tests(tests, test_guard_up, net_down);
