@@ -42,6 +42,9 @@ struct agent {
 void agent_answer(struct agent *, char *line, uint64_t now, char *answer, size_t cap);
 void agent_free(struct agent *);
 
+/* Takes away the socket of a server before; anything else at that path stays. */
+void agent_unlink(const char *path);
+
 /* Runs a stack in virtual time in real time: on the tun device of that name, which is made when
  * there is none, and behind the unix socket at the path.  One client at a time.  Returns 0 once
  * *stop is set, or -1 with the reason. */

@@ -109,7 +109,7 @@ static int serve_command(const struct sut_ops *ops, const struct options *o)
 {
     struct ns_error error;
     int status = 0;
-    unlink(o->path); /* of a server before, or the wait for ours would end at once */
+    agent_unlink(o->path); /* of a server before, or the wait for ours would end at once */
     if (ns_enter(&error) < 0) {
         fprintf(stderr, "tcprig agent: %s\n", error.text);
         return error.status;

@@ -61,6 +61,17 @@ static void a_stack_or_a_socket_that_cannot_be_is_bad_usage(void **state)
     assert_int_equal(STATUS("a/device", path, "--", "true"), 2);
 }
 
+static void a_file_in_the_sockets_place_is_kept(void **state)
+{
+    (void)state;
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fclose(f);
+    assert_int_equal(STATUS("tun7", path, "--", "true"), 2);
+    assert_int_equal(access(path, F_OK), 0);
+    unlink(path);
+}
+
 static int make_dir(void **state)
 {
     (void)state;
@@ -98,6 +109,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_command_finds_the_device_and_the_socket_and_both_go_with_it),
         cmocka_unit_test(the_commands_status_is_the_agents),
+        cmocka_unit_test(a_file_in_the_sockets_place_is_kept),
         cmocka_unit_test(a_stack_or_a_socket_that_cannot_be_is_bad_usage),
     };
     const struct CMUnitTest none[] = { cmocka_unit_test(no_namespace_here) };

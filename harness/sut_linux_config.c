@@ -130,7 +130,7 @@ static bool set(struct lin_sut *s, const struct sut_setting *g, char *why, size_
     bool known = false;
     if (!strcmp(g->name, "net.ipv4.tcp_congestion_control"))
         s->own_congestion = true;
-    if (strncmp(g->name, "net.", 4) == 0)
+    if (strncmp(g->name, "net.", 4) == 0 && g->value)
         return set_sysctl(g->name, g->value, why, cap);
     if (!strcmp(g->name, "congestion") && g->value)
         return s->own_congestion = set_sysctl("net.ipv4.tcp_congestion_control",
