@@ -347,6 +347,7 @@
     X(LAST_PAGE_TAKEN, "the page that sending text takes goes to something else", liveness) \
     X(PATH_OF_ANOTHER, "a passive OPEN keeps the path MTU of the peer before", semantic) \
     X(FAST_OPEN_OF_ANOTHER, "a fast open counts for whoever has its listener's TCB", semantic) \
+    X(WSCALE_OVER_BUFFER, "a scale that makes every window 0 is offered", liveness) \
     X(EDGES_STAY, "RECOVER stays behind until half of all numbers have gone by", semantic) \
     X(GATHER_SHORT, "text in more pieces than are handed out is cut off", semantic) \
     X(GATHER_STALE, "text of a segment that was held back follows another frame", semantic) \

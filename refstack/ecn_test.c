@@ -176,7 +176,9 @@ static void an_echo_during_recovery_halves_nothing_more(void **unused)
         say("A", 1, 1, 0);
     get_full("A", 1);
     const uint32_t ssthresh = status().ssthresh;
-    say("AE", 1, 1 + MSS, 0);
+    /* Less is in flight by now, half of which would be less again. */
+    say("A", 1, 1 + 4 * MSS, 0);
+    say("AE", 1, 1 + 5 * MSS, 0);
     assert_int_equal(status().ssthresh, ssthresh);
 }
 

@@ -38,6 +38,9 @@ void options_offer(struct rs_host *h, struct tcb *t)
     t->rcv_wscale = !t->wscale_on ? 0 : t->cfg->window_shift;
     if (t->rcv_wscale > MAX_WSCALE)
         t->rcv_wscale = MAX_WSCALE;
+    /* A unit larger than the buffer would make every window 0. */
+    while (t->rcv_wscale > 0 && t->cfg->rcv_buf >> t->rcv_wscale == 0 && !BUG(WSCALE_OVER_BUFFER))
+        t->rcv_wscale--;
     while (t->wscale_on && t->rcv_wscale < MAX_WSCALE && t->cfg->rcv_buf >> t->rcv_wscale > 65535)
         t->rcv_wscale++;
     /* RFC 7323 section 5.4: each connection counts from a number of its own, or the clock would

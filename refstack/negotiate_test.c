@@ -10,11 +10,36 @@ static void a_shift_asked_for_beyond_fourteen_is_fourteen(void **unused)
     plain(&c);
     c.tcp.window_scale = true;
     c.tcp.window_shift = 200;
+    c.tcp.rcv_buf = 1 << 15;
     peer_up(&c);
     active_open();
     get("S", 0, 0, 0);
     assert_true(p.got_opts.has_wscale);
     assert_int_equal(p.got_opts.shift, 14);
+    quiet();
+}
+
+/* One unit of the field is 2^shift octets: above the buffer's size the peer would see a window of 0
+ * for ever. */
+static void no_shift_is_offered_that_hides_the_whole_buffer(void **unused)
+{
+    struct rs_config c;
+
+    (void)unused;
+    plain(&c);
+    c.tcp.window_scale = true;
+    c.tcp.window_shift = 14;
+    c.tcp.rcv_buf = 4096;
+    peer_up(&c);
+    active_open();
+    get("S", 0, 0, 0);
+    assert_int_equal(p.got_opts.shift, 12);
+    memcpy(p.opt, ((const uint8_t[]){ 1, 3, 3, 0 }), 4);
+    p.opt_len = 4;
+    say("SA", 0, 1, 0);
+    p.opt_len = 0;
+    get("A", 1, 1, 0);
+    assert_int_equal(p.got.wnd, 1);
     quiet();
 }
 
@@ -62,6 +87,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_shift_asked_for_beyond_fourteen_is_fourteen),
+        cmocka_unit_test(no_shift_is_offered_that_hides_the_whole_buffer),
         cmocka_unit_test(an_mss_that_leaves_no_room_behind_the_options_is_not_obeyed),
         cmocka_unit_test(a_router_that_finds_a_small_datagram_too_large_is_not_believed),
     };
