@@ -135,6 +135,43 @@ static void a_receive_side_that_is_bent_is_seen(void **state)
     expect(ORACLE_receive_buffer);
 }
 
+/* Two blocks beyond a hole, of text that the chain holds. */
+static void held_text_that_is_not_sorted_and_apart_is_seen(void **state)
+{
+    (void)state;
+    tcb->state = RS_SYN_RECEIVED;
+    tcb->rcv_adv = tcb->last_ack_sent = tcb->recvq.user = tcb->recvq.nxt = 1000;
+    for (uint32_t left = 1010; left <= 1030; left += 20)
+        assert_true(recvq_insert(&host->pool, &tcb->recvq, left, (const uint8_t *)"0123456789",
+                                 10, false));
+    struct recvq_blocks *b = pool_page(&host->pool, tcb->recvq.blocks);
+    expect(NONE);
+    b->block[1].left = 1020; /* touches the one before: they should be one */
+    expect(ORACLE_reassembly_order);
+    b->block[1].left = b->block[1].right;
+    expect(ORACLE_reassembly_order);
+    b->block[1].left = 1030;
+    b->block[0].left = 999; /* before RCV.NXT */
+    expect(ORACLE_reassembly_order);
+    b->n = 0;
+    expect(ORACLE_reassembly_order);
+}
+
+static void a_flight_out_of_order_or_beyond_snd_nxt_is_seen(void **state)
+{
+    (void)state;
+    tcb->state = RS_ESTABLISHED;
+    tcb->rcv_adv = tcb->last_ack_sent = tcb->recvq.user = tcb->recvq.nxt = 1000;
+    tcb->cwnd = tcb->smss;
+    assert_true(flight_add(&host->pool, &tcb->flight, tcb->snd_nxt, now));
+    expect(NONE);
+    struct flight_rec *sent = flight_at(&host->pool, &tcb->flight, 0);
+    sent->end = tcb->snd_una;
+    expect(ORACLE_flight_order);
+    sent->end = tcb->snd_nxt + 1;
+    expect(ORACLE_flight_order);
+}
+
 static void a_congestion_window_of_nothing_is_seen(void **state)
 {
     (void)state;
@@ -218,6 +255,8 @@ int main(void)
         cmocka_unit_test_setup(a_send_queue_beyond_its_buffer_is_seen, open_one),
         cmocka_unit_test_setup(a_segment_size_outside_its_bounds_is_seen, open_one),
         cmocka_unit_test_setup(a_receive_side_that_is_bent_is_seen, open_one),
+        cmocka_unit_test_setup(held_text_that_is_not_sorted_and_apart_is_seen, open_one),
+        cmocka_unit_test_setup(a_flight_out_of_order_or_beyond_snd_nxt_is_seen, open_one),
         cmocka_unit_test_setup(a_congestion_window_of_nothing_is_seen, open_one),
         cmocka_unit_test_setup(a_deadline_after_a_timer_is_seen, open_one),
         cmocka_unit_test_setup(a_page_that_nobody_owns_is_seen, open_one),
