@@ -65,9 +65,17 @@ coverage-programs: $(COVERED)
 
 tests: $(TESTS) $(OUT)/tcprig
 
+# A test that defines __wrap_f stands between f and its callers, to show what they do when f errs.
+WRAPS = $(patsubst %,-Wl$(comma)--wrap=%,$(sort $(shell \
+    sed -nE 's/.*\<__wrap_([a-z0-9_]+).*/\1/p' $*_test.c)))
+
+# fuzz_segment's rules are in the target itself, which is in no library.
+$(OUT)/fuzz/segment_test: $(OUT)/fuzz/fuzz_segment.o
+$(OUT)/fuzz/segment_test: LDLIBS += $(OUT)/libtcprig.a
+
 $(OUT)/%_test: $(OUT)/%_test.o $(OUT)/libtcprig.a
 	$(SAY) "link $@"
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lcmocka $(LDLIBS) $(WRAPS)
 
 $(BENCHES): $(OUT)/%: $(OUT)/%.o $(OUT)/libtcprig.a
 	$(SAY) "link $@"
