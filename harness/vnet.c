@@ -61,13 +61,15 @@ bool vnet_settle(struct vnet *v, uint64_t most)
     while (moved) {
         moved = false;
         for (int i = 0; i < 2; i++) {
-            while (send_one(v, i))
+            /* Counted one by one: a host by itself may never come to an end. */
+            while (send_one(v, i)) {
                 moved = true;
+                if (v->frames[0] + v->frames[1] - before > most)
+                    return false;
+            }
             while (receive_one(v, i))
                 moved = true;
         }
-        if (v->frames[0] + v->frames[1] - before > most)
-            return false;
     }
     return true;
 }
