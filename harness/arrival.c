@@ -31,6 +31,16 @@ static void check_reset(const struct tcp_seg *seg, const struct arrival_answer *
                "SEQ %u ACK %u for SEQ %u of %u", a->seq, a->ack, seg->seq, tcp_seg_len(seg));
 }
 
+/* The ACK of a SYN that was answered by a cookie makes the connection with just the numbers it
+ * brings back, or is dropped where the queue is full: the peer will ask again. */
+static bool takes_cookie(const struct arrival_look *b, const struct arrival_look *l,
+                         const struct tcp_seg *seg, const struct arrival_answer *a)
+{
+    if (!b->cookies || seg->flags & TCP_SYN)
+        return false;
+    return l->exists ? l->iss + 1 == seg->ack && l->irs + 1 == seg->seq : a->n == 0;
+}
+
 /* First step: not acceptable, so nothing but an answer. */
 static void check_unacceptable(const struct tcp_seg *seg, const struct arrival_answer *a)
 {
@@ -130,11 +140,14 @@ void arrival_check(const struct arrival_look *b, const struct arrival_look *l,
 {
     const bool bad_ack = b->state == RS_SYN_SENT && seg->flags & TCP_ACK &&
                          seg->ack - b->iss - 1 >= b->snd_nxt - b->iss;
+    const bool ack_in_listen =
+        b->state == RS_LISTEN && seg->flags & TCP_ACK && !(seg->flags & TCP_RST);
 
     if (b->starved && a->n == 0)
         return;
-    if (b->state == RS_CLOSED || bad_ack ||
-        (b->state == RS_LISTEN && seg->flags & TCP_ACK && !(seg->flags & TCP_RST)))
+    if (ack_in_listen && takes_cookie(b, l, seg, a))
+        return;
+    if (b->state == RS_CLOSED || bad_ack || ack_in_listen)
         check_reset(seg, a);
     else if (b->state == RS_LISTEN && seg->flags & TCP_RST)
         ORACLE(arrival_rst, a->n == 0 && l->state == RS_LISTEN, "a RST in LISTEN: %u answers, %s",

@@ -17,6 +17,7 @@ struct arrival_look {
     bool exists; /* a TCB for just these two ends */
     enum rs_state state; /* in which a segment would arrive: LISTEN or CLOSED without a TCB */
     bool passive, child, closing, released, deaf, fin_known, held, ts_on;
+    bool cookies; /* in LISTEN: an ACK may answer a SYN cookie (RFC 4987 section 3.6) */
     bool starved; /* no page is free: an answer outside any connection may be left out */
     /* held: text waits beyond a hole */
     uint32_t iss, snd_una, snd_nxt, snd_wnd, snd_wl1, snd_wl2, max_snd_wnd;

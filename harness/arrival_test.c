@@ -63,6 +63,25 @@ static void what_belongs_to_no_connection_is_answered_by_its_own_rst(void **stat
     expect(ORACLE_arrival_reset, &none, &none, &rst, &by_ack);
 }
 
+/* RFC 4987 section 3.6: nobody remembers the SYN. */
+static void an_ack_in_listen_is_taken_only_for_a_cookie_and_its_numbers(void **state)
+{
+    const struct arrival_look plain = { .state = RS_LISTEN };
+    const struct arrival_look cookies = { .state = RS_LISTEN, .cookies = true };
+    const struct arrival_look made = established();
+    const struct tcp_seg ack = { .seq = NXT, .ack = ISS + 1, .flags = TCP_ACK };
+    const struct tcp_seg other = { .seq = NXT, .ack = ISS + 2, .flags = TCP_ACK };
+    const struct arrival_answer rst = { .n = 1, .flags = TCP_RST, .seq = ISS + 1 };
+
+    (void)state;
+    expect(NONE, &cookies, &made, &ack, &silence);
+    expect(NONE, &cookies, &cookies, &ack, &silence);
+    expect(NONE, &cookies, &cookies, &ack, &rst);
+    expect(ORACLE_arrival_reset, &plain, &made, &ack, &silence);
+    expect(ORACLE_arrival_reset, &plain, &plain, &ack, &silence);
+    expect(ORACLE_arrival_reset, &cookies, &made, &other, &silence);
+}
+
 static void text_outside_the_window_wants_an_answer_and_a_rst_none(void **state)
 {
     const struct arrival_look b = established();
@@ -154,6 +173,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_belongs_to_no_connection_is_answered_by_its_own_rst),
+        cmocka_unit_test(an_ack_in_listen_is_taken_only_for_a_cookie_and_its_numbers),
         cmocka_unit_test(text_outside_the_window_wants_an_answer_and_a_rst_none),
         cmocka_unit_test(only_a_rst_at_rcv_nxt_ends_a_connection),
         cmocka_unit_test(a_syn_in_the_window_ends_nothing),

@@ -13,12 +13,12 @@ static const struct tcb *find(const struct rs_host *h, uint16_t local_port, uint
     return NULL;
 }
 
-static enum rs_state without_tcb(const struct rs_host *h, uint16_t local_port)
+static const struct tcb *listener(const struct rs_host *h, uint16_t local_port)
 {
     for (uint32_t i = 0; i < h->tcb_fresh; i++)
         if (h->tcb[i].in_use && h->tcb[i].state == RS_LISTEN && h->tcb[i].local.port == local_port)
-            return RS_LISTEN;
-    return RS_CLOSED;
+            return &h->tcb[i];
+    return NULL;
 }
 
 void arrival_look(const struct rs_host *h, uint16_t local_port, uint16_t remote_port,
@@ -28,7 +28,9 @@ void arrival_look(const struct rs_host *h, uint16_t local_port, uint16_t remote_
 
     *l = (struct arrival_look){ .exists = t != NULL, .starved = h->pool.used == h->pool.n };
     if (!t) {
-        l->state = without_tcb(h, local_port);
+        const struct tcb *listens = listener(h, local_port);
+        l->state = listens ? RS_LISTEN : RS_CLOSED;
+        l->cookies = listens && listens->stays && h->now < listens->listener.cookies_until;
         return;
     }
     l->state = t->state;
