@@ -9,6 +9,7 @@
 enum { EXIT_AS_EXPECTED = 0, EXIT_FINDINGS = 1, EXIT_USAGE = 2, EXIT_UNSUPPORTED = 77 };
 
 int cmd_agent(int argc, char **argv);
+int cmd_check(int argc, char **argv);
 int cmd_endpoint(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
 int cmd_fmt(int argc, char **argv);

@@ -2,31 +2,11 @@
 #include "harness/convert_capture.h"
 
 #include <arpa/inet.h>
-#include <pcap/pcap.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/capture_file.h"
 #include "harness/input.h"
-
-/* ---- Frames ----------------------------------------------------------------------------- */
-
-/* Octets before the IP header by the capture's link type; -1: one that is not read here. */
-static int link_header(int link, const uint8_t *p, size_t len)
-{
-    enum { VLAN = 0x8100, TAG = 4, TYPE_AT = 12 };
-    switch (link) {
-    case DLT_EN10MB:
-        return len > TYPE_AT + 1 && (p[TYPE_AT] << 8 | p[TYPE_AT + 1]) == VLAN ? 14 + TAG : 14;
-    case DLT_RAW:
-    case DLT_IPV4:
-    case DLT_IPV6: return 0;
-    case DLT_NULL:
-    case DLT_LOOP: return 4;
-    case DLT_LINUX_SLL: return 16;
-    case DLT_LINUX_SLL2: return 20;
-    default: return -1;
-    }
-}
 
 /* ---- Connections ------------------------------------------------------------------------ */
 
@@ -110,59 +90,23 @@ static void put_head(struct capture *c)
 
 /* ---- Reading ---------------------------------------------------------------------------- */
 
-/* Headers are what a script is made of: text that was not recorded counts as zeros. */
-static const uint8_t *whole(struct capture *c, const struct pcap_pkthdr *h, const uint8_t *p)
+static void packet(void *arg, const struct capture_packet *p)
 {
-    if (h->caplen >= h->len || h->len > sizeof c->frame)
-        return p;
-    memcpy(c->frame, p, h->caplen);
-    memset(c->frame + h->caplen, 0, h->len - h->caplen);
-    return c->frame;
-}
-
-static void packet(struct capture *c, int link, const struct pcap_pkthdr *h, const uint8_t *p)
-{
-    const int skip = link_header(link, p, h->caplen);
+    struct capture *c = arg;
     struct egress_ip ip;
     struct tcp_seg seg;
     bool in = false;
-    p = whole(c, h, p);
-    const size_t len = p == c->frame ? h->len : h->caplen;
-    const bool tcp = (size_t)skip < len && egress_ip(p + skip, len - (size_t)skip, &ip) &&
-                     !ip.fragment && ip.proto == IP_PROTO_TCP &&
+    const bool tcp = p->len > 0 && egress_ip(p->octets, p->len, &ip) && !ip.fragment &&
+                     ip.proto == IP_PROTO_TCP &&
                      tcp_parse(&seg, ip.payload, ip.payload_len) == WIRE_OK;
     struct capture_flow *f = tcp ? capture_find(c, &ip, &seg, &in) : NULL;
-    const uint64_t us = (uint64_t)h->ts.tv_sec * 1000000 + (uint64_t)h->ts.tv_usec;
     if (f && !in)
         f->answers = f->answers || seg.flags & TCP_SYN;
     if (c->writes && !c->last)
-        c->last = us;
+        c->last = p->us;
     if (c->writes && f)
-        capture_write(c, f, &seg, in, us);
+        capture_write(c, f, &seg, in, p->us);
     c->left_out += !f && c->writes;
-}
-
-static int pass(struct capture *c, const char *path)
-{
-    char error[PCAP_ERRBUF_SIZE];
-    struct pcap_pkthdr *h;
-    const uint8_t *p;
-    int status = 0;
-    pcap_t *pcap = pcap_open_offline(path, error);
-    if (!pcap) {
-        snprintf(c->why, CONVERT_WHY, "%.200s", error);
-        return -1;
-    }
-    const int link = pcap_datalink(pcap);
-    if (link_header(link, NULL, 0) < 0)
-        snprintf(c->why, CONVERT_WHY, "its link type %d is not read here; Ethernet, raw IP, "
-                 "loopback and cooked captures are", link);
-    while (!c->why[0] && (status = pcap_next_ex(pcap, &h, &p)) == 1)
-        packet(c, link, h, p);
-    if (!c->why[0] && status == PCAP_ERROR)
-        snprintf(c->why, CONVERT_WHY, "%.200s", pcap_geterr(pcap));
-    pcap_close(pcap);
-    return c->why[0] ? -1 : 0;
 }
 
 int convert_capture(FILE *out, const char *path, const struct convert_side *side, char *why)
@@ -174,7 +118,7 @@ int convert_capture(FILE *out, const char *path, const struct convert_side *side
     c->side = side;
     c->why = why;
     why[0] = '\0';
-    int status = pass(c, path);
+    int status = capture_read(path, packet, c, why);
     if (status == 0 && c->n == 0) {
         snprintf(why, CONVERT_WHY, "it holds no connection's beginning%s; a script needs its SYN",
                  side->address || side->port ? " at the end that --sut names" : "");
@@ -183,7 +127,7 @@ int convert_capture(FILE *out, const char *path, const struct convert_side *side
     if (status == 0) {
         c->writes = true;
         put_head(c);
-        status = pass(c, path);
+        status = capture_read(path, packet, c, why);
     }
     if (c->left_out && status == 0)
         fprintf(out, "// Left out: %lu packets of no connection above.\n", c->left_out);

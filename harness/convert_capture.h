@@ -44,7 +44,6 @@ struct capture {
     int next_fd;
     uint64_t last;           /* time of the packet before, us */
     unsigned long left_out;  /* packets of no connection above */
-    uint8_t frame[1 << 17];  /* one that was cut, made whole */
 };
 
 /* The connection of a segment, a new one for a SYN; NULL for one that began before the capture.

@@ -21,6 +21,7 @@ static const struct command commands[] = {
     { "interop", cmd_interop, "pairs of live stacks, this machine's kernel among them" },
     { "endpoint", cmd_endpoint, "refstack on a tap device, and a command inside its namespace" },
     { "agent", cmd_agent, "a stack on a tun device, its calls for `run --on tap:DEVICE:SOCKET`" },
+    { "check", cmd_check, "the rules that the traffic in a capture breaks" },
     { "stage0", cmd_stage0, "every state x event x field boundary, judged by RFC 9293's text" },
     { "triage", cmd_triage, "crash inputs to findings, each minimised and bundled" },
     { "ledger", cmd_ledger, "requirements, their tests, and the planted bugs those kill" },
