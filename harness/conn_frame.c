@@ -49,6 +49,8 @@ void conn_settle(struct conn *c)
     const unsigned frames = pull(c);
 
     oracle_place.after = conn_state(c);
+    if (oracle_place.after <= RS_LISTEN)
+        egress_unkept(&c->egress);
     invariants_work(&c->invariants, c->host, frames);
     invariants_check(&c->invariants, c->host, c->now);
 }

@@ -176,6 +176,11 @@ void egress_forget(struct egress *e)
         apply_syn(e);
 }
 
+void egress_unkept(struct egress *e)
+{
+    e->edge_unkept = true;
+}
+
 void egress_event(struct egress *e)
 {
     e->rst_in = e->other_in = e->syn.in = false;
@@ -230,8 +235,9 @@ static void check_ack(struct egress *e, const struct tcp_seg *seg)
     e->rcv_nxt = seg->ack;
 }
 
-static void check_window(struct egress *e, const struct tcp_seg *seg, bool first)
+static void check_window(struct egress *e, const struct tcp_seg *seg)
 {
+    const bool first = e->edge_unkept;
     const bool scaled = e->has_shift && e->peer_has_shift && !(seg->flags & TCP_SYN);
     const unsigned shift = scaled ? e->shift : 0;
     const uint32_t edge = seg->ack + ((uint32_t)seg->wnd << shift);
@@ -241,6 +247,7 @@ static void check_window(struct egress *e, const struct tcp_seg *seg, bool first
         ORACLE(egress_window_edge, seq_ge(edge + (1u << shift) - 1, e->rcv_edge), "from %u to %u",
                e->rcv_edge, edge);
     e->rcv_edge = first ? edge : seq_max(e->rcv_edge, edge);
+    e->edge_unkept = false;
 }
 
 static void check_text(const struct egress *e, const struct tcp_seg *seg)
@@ -289,12 +296,12 @@ static void follow(struct egress *e, const struct tcp_seg *seg)
         begin(e, seg);
     if (!e->live)
         return;
-    const bool first = !e->acked;
+    e->edge_unkept |= !e->acked;
     if (seg->flags & TCP_ACK)
         check_ack(e, seg);
     note_options(e, seg);
     if (seg->flags & TCP_ACK)
-        check_window(e, seg, first);
+        check_window(e, seg);
     check_numbers(e, seg);
 }
 

@@ -27,6 +27,7 @@ struct egress {
     uint32_t iss, snd_nxt, fin_seq;
     uint32_t rcv_nxt;  /* highest acknowledgment sent */
     uint32_t rcv_edge; /* furthest right edge offered */
+    bool edge_unkept;  /* by a SYN,ACK that no TCB remembers (a SYN cookie) */
     uint32_t sack_l, sack_r, ts_last;
     uint8_t shift;     /* its window scale option */
     bool has_shift;
@@ -57,6 +58,8 @@ struct egress {
 
 void egress_init(struct egress *, const struct rs_endpoint *local, const struct rs_endpoint *remote,
                  uint32_t irs, uint16_t mtu);
+/* No TCB stands for the connection after the event: what was offered binds nobody. */
+void egress_unkept(struct egress *);
 /* The connection is gone, or is in LISTEN again: what follows is a new one. */
 void egress_forget(struct egress *);
 /* An event begins: what the stack sends now answers no frame yet. */

@@ -141,6 +141,17 @@ static void a_window_that_shrinks_is_seen(void **state)
                                                                 .flags = TCP_ACK, .wnd = 499 });
 }
 
+/* A SYN cookie's SYN,ACK: once only, for what comes after it is kept. */
+static void a_window_that_no_tcb_remembers_may_be_smaller_the_next_time(void **state)
+{
+    (void)state;
+    establish();
+    egress_unkept(&view);
+    out(&view, &(struct tcp_seg){ .seq = ISS + 1, .ack = IRS + 1, .flags = TCP_ACK, .wnd = 499 });
+    expect_broken(ORACLE_egress_window_edge, &(struct tcp_seg){ .seq = ISS + 1, .ack = IRS + 1,
+                                                                .flags = TCP_ACK, .wnd = 498 });
+}
+
 static void an_ack_of_what_never_came_is_seen(void **state)
 {
     (void)state;
@@ -299,6 +310,7 @@ int main(void)
         cmocka_unit_test(the_window_of_a_crossing_syn_counts_after_a_refused_ack),
         cmocka_unit_test(octets_that_change_are_seen),
         cmocka_unit_test(a_window_that_shrinks_is_seen),
+        cmocka_unit_test(a_window_that_no_tcb_remembers_may_be_smaller_the_next_time),
         cmocka_unit_test(an_ack_of_what_never_came_is_seen),
         cmocka_unit_test(text_with_a_wrong_checksum_never_came),
         cmocka_unit_test(a_gap_in_the_numbers_is_seen),
