@@ -16,6 +16,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static enum oracle bent = NONE; /* the rule that what is wrapped breaks now */
+static bool copies_err;         /* a copy is right and its sum is not */
 static jmp_buf broken;
 static enum oracle which;
 
@@ -99,6 +100,38 @@ enum wire_result __wrap_tcp_parse(struct tcp_seg *seg, const uint8_t *p, size_t 
     return result;
 }
 
+enum wire_result __real_icmp_parse(struct icmp_msg *, const uint8_t *p, size_t len);
+enum wire_result __wrap_icmp_parse(struct icmp_msg *, const uint8_t *p, size_t len);
+enum wire_result __wrap_icmp_parse(struct icmp_msg *m, const uint8_t *p, size_t len)
+{
+    enum wire_result result = __real_icmp_parse(m, p, len);
+
+    m->body_len += bent == ORACLE_parse_in_bounds;
+    return result;
+}
+
+enum wire_result __real_ip4_parse(struct ip4_hdr *, const uint8_t *p, size_t len);
+enum wire_result __wrap_ip4_parse(struct ip4_hdr *, const uint8_t *p, size_t len);
+enum wire_result __wrap_ip4_parse(struct ip4_hdr *ip, const uint8_t *p, size_t len)
+{
+    enum wire_result result = __real_ip4_parse(ip, p, len);
+
+    if (bent == ORACLE_parse_in_bounds)
+        ip->payload_len++;
+    return result;
+}
+
+enum wire_result __real_ip6_parse(struct ip6_hdr *, const uint8_t *p, size_t len);
+enum wire_result __wrap_ip6_parse(struct ip6_hdr *, const uint8_t *p, size_t len);
+enum wire_result __wrap_ip6_parse(struct ip6_hdr *ip, const uint8_t *p, size_t len)
+{
+    enum wire_result result = __real_ip6_parse(ip, p, len);
+
+    if (bent == ORACLE_parse_in_bounds)
+        ip->payload_len++;
+    return result;
+}
+
 /* The walk stays where it is, as one does over an option of length 0. */
 enum opt_result __real_opt_next(struct opt_walk *, struct tcp_option *);
 enum opt_result __wrap_opt_next(struct opt_walk *, struct tcp_option *);
@@ -121,12 +154,29 @@ void __wrap_opts_read(struct tcp_opts *o, const uint8_t *opt, size_t len)
         o->mss++;
 }
 
-/* The copy is right and its sum is not. */
 uint32_t __real_csum_copy(uint32_t sum, void *to, const void *from, size_t len);
 uint32_t __wrap_csum_copy(uint32_t sum, void *to, const void *from, size_t len);
 uint32_t __wrap_csum_copy(uint32_t sum, void *to, const void *from, size_t len)
 {
-    return __real_csum_copy(sum, to, from, len) ^ (bent == ORACLE_checksum_agrees);
+    return __real_csum_copy(sum, to, from, len) ^ copies_err;
+}
+
+/* A checksum that is right is refused. */
+bool __real_ip4_checksum_ok(const uint8_t *p, size_t header_len);
+bool __wrap_ip4_checksum_ok(const uint8_t *p, size_t header_len);
+bool __wrap_ip4_checksum_ok(const uint8_t *p, size_t header_len)
+{
+    return __real_ip4_checksum_ok(p, header_len) && bent != ORACLE_checksum_agrees;
+}
+
+bool __real_tcp_checksum_ok(const struct rs_addr *src, const struct rs_addr *dst,
+                            const uint8_t *p, size_t len);
+bool __wrap_tcp_checksum_ok(const struct rs_addr *src, const struct rs_addr *dst,
+                            const uint8_t *p, size_t len);
+bool __wrap_tcp_checksum_ok(const struct rs_addr *src, const struct rs_addr *dst,
+                            const uint8_t *p, size_t len)
+{
+    return __real_tcp_checksum_ok(src, dst, p, len) && bent != ORACLE_checksum_agrees;
 }
 
 /* ---- Octets that are in order ----------------------------------------------------------- */
@@ -181,10 +231,13 @@ static void a_header_emitted_with_a_wrong_bit_is_seen(void **state)
     expect(ORACLE_option_round_trip, options, sizeof options);
 }
 
-static void text_said_to_go_on_past_the_segment_is_seen(void **state)
+static void a_payload_said_to_go_on_past_the_end_is_seen(void **state)
 {
     (void)state;
     expect(ORACLE_parse_in_bounds, tcp, sizeof tcp);
+    expect(ORACLE_parse_in_bounds, icmp, sizeof icmp);
+    expect(ORACLE_parse_in_bounds, ip4, sizeof ip4);
+    expect(ORACLE_parse_in_bounds, ip6, sizeof ip6);
 }
 
 static void an_option_walk_that_stands_still_is_seen(void **state)
@@ -202,7 +255,16 @@ static void options_read_otherwise_than_walked_are_seen(void **state)
 static void a_sum_that_differs_by_the_way_it_is_taken_is_seen(void **state)
 {
     (void)state;
+    copies_err = true;
     expect(ORACLE_checksum_agrees, icmp, sizeof icmp);
+    copies_err = false;
+}
+
+static void a_checksum_of_ours_that_we_refuse_is_seen(void **state)
+{
+    (void)state;
+    expect(ORACLE_checksum_agrees, ip4, sizeof ip4);
+    expect(ORACLE_checksum_agrees, tcp, sizeof tcp);
 }
 
 int main(void)
@@ -210,10 +272,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_emitted_as_it_came_breaks_nothing),
         cmocka_unit_test(a_header_emitted_with_a_wrong_bit_is_seen),
-        cmocka_unit_test(text_said_to_go_on_past_the_segment_is_seen),
+        cmocka_unit_test(a_payload_said_to_go_on_past_the_end_is_seen),
         cmocka_unit_test(an_option_walk_that_stands_still_is_seen),
         cmocka_unit_test(options_read_otherwise_than_walked_are_seen),
         cmocka_unit_test(a_sum_that_differs_by_the_way_it_is_taken_is_seen),
+        cmocka_unit_test(a_checksum_of_ours_that_we_refuse_is_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
