@@ -47,6 +47,7 @@ struct check_end {
     uint32_t ack;     /* the highest */
     uint32_t edge;    /* the furthest right edge offered, but by a SYN */
     uint32_t max_wnd; /* the largest window offered */
+    uint32_t widest;  /* the furthest right edge that its peer may see in all this */
     uint32_t ts;      /* the newest TSval */
     uint32_t rst_number;         /* what an answer to its latest RST would carry */
     unsigned long right;         /* segments whose checksum is filled in and right */

@@ -84,7 +84,12 @@ static void offered(struct check *c, struct check_flow *f, unsigned sender,
     const uint32_t wnd = window(s, p, seg), edge = seg->ack + wnd;
     const uint32_t unit = s->scales && p->scales ? (uint32_t)1 << s->shift : 1;
 
+    /* SND.WL1: an ACK with an older number counts while its window does not. */
+    const bool older = seg->flags & TCP_SYN || seq_lt(seg->seq, s->nxt);
+
     s->max_wnd = wnd > s->max_wnd ? wnd : s->max_wnd;
+    const uint32_t widest = older ? seg->ack + s->max_wnd : edge;
+    s->widest = s->acked ? seq_max(s->widest, widest) : widest;
     if (seg->flags & TCP_SYN)
         return;
     /* RFC 7323 s2.4: an edge may seem to go back by less than the unit of the scale. */
@@ -125,16 +130,15 @@ static void sends(struct check *c, struct check_flow *f, unsigned sender,
     struct check_end *s = &f->end[sender];
     const struct check_end *p = &f->end[!sender];
     const uint32_t len = tcp_seg_len(seg), end = seg->seq + len;
-    const uint32_t widest = p->ack + p->max_wnd;
 
     if (s->fin && seq_gt(end, s->fin_seq + 1))
         check_found(c, f, sender, ORACLE_egress_after_fin, "%u sent, the FIN is %u",
                     end - 1 - s->iss, s->fin_seq - s->iss);
     /* One octet beyond is a probe of a window that is shut (RFC 9293 MUST-36). */
-    else if (len > 0 && !(seg->flags & TCP_SYN) && p->acked && seq_gt(end, widest + 1))
+    else if (len > 0 && !(seg->flags & TCP_SYN) && p->acked && seq_gt(end, p->widest + 1))
         open_finding(c, s, check_found(c, f, sender, ORACLE_egress_in_window,
                                        "up to %u, the window ends at %u", end - s->iss,
-                                       widest - s->iss), end);
+                                       p->widest - s->iss), end);
     /* With its checksum filled in it was not put together, nor still to be cut, by the device. */
     if (whole && p->mss && seg->text_len > 0 && seg->text_len + seg->opt_len > p->mss)
         check_found(c, f, sender, ORACLE_egress_mss, "%u octets of text and %u of options, MSS %u",
