@@ -31,12 +31,22 @@ static char device_name[IFNAMSIZ], agent_path[108];
 
 /* ---- Datagrams -------------------------------------------------------------------------- */
 
+static void put_frame(void *arg, uint16_t type, const uint8_t to[6], const void *p, size_t len)
+{
+    struct tap_sut *s = arg;
+    struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_protocol = htons(type),
+                              .sll_ifindex = (int)s->device, .sll_halen = 6 };
+    memcpy(at.sll_addr, to, 6);
+    /* A packet the device does not take is a lost packet. */
+    if (sendto(s->packet, p, len, 0, (struct sockaddr *)&at, sizeof(at)) < 0)
+        return;
+}
+
 static void tap_input(void *sut, const uint8_t *datagram, size_t len, uint64_t now)
 {
     struct tap_sut *s = sut;
     (void)now;
-    tap_put_frame(s, s->config.local.version == 6 ? ETH_P_IPV6 : ETH_P_IP, s->peer_mac, datagram,
-                  len);
+    ethend_send(&s->end, datagram, len);
 }
 
 static size_t tap_output(void *sut, uint8_t *buf, size_t cap, uint64_t now)
@@ -55,11 +65,7 @@ static size_t tap_output(void *sut, uint8_t *buf, size_t cap, uint64_t now)
             return 0;
         if (from.sll_pkttype == PACKET_OUTGOING)
             continue;
-        if (from.sll_protocol == htons(ETH_P_ARP))
-            tap_take_arp(s, buf, (size_t)n);
-        if (from.sll_protocol == htons(ETH_P_IPV6) && tap_take_nd(s, buf, (size_t)n))
-            continue;
-        if (from.sll_protocol != htons(s->config.local.version == 6 ? ETH_P_IPV6 : ETH_P_IP))
+        if (!ethend_take(&s->end, ntohs(from.sll_protocol), buf, (size_t)n))
             continue;
         s->sent_at = lin_packet_time(&m, s->epoch);
         return (size_t)n;
@@ -121,7 +127,7 @@ static bool open_packet(struct tap_sut *s)
         ioctl(s->packet, SIOCGIFHWADDR, &kind) < 0)
         return false;
     s->ethernet = kind.ifr_hwaddr.sa_family == ARPHRD_ETHER;
-    memcpy(s->mac, kind.ifr_hwaddr.sa_data, 6);
+    memcpy(s->end.mac, kind.ifr_hwaddr.sa_data, 6);
     return true;
 }
 
@@ -132,14 +138,14 @@ static bool meet(struct tap_sut *s)
     const uint64_t end = clock_us() + MEET_PATIENCE_MS * 1000u;
     if (!s->ethernet)
         return true;
-    while (!s->met && clock_us() < end) {
-        tap_ask_for_stack(s);
+    while (!s->end.met && clock_us() < end) {
+        ethend_ask(&s->end);
         const uint64_t until = clock_us() - s->epoch + 50000;
-        while (!s->met && tap_wait(s, until) < until)
+        while (!s->end.met && tap_wait(s, until) < until)
             while (tap_output(s, buf, sizeof(buf), 0) > 0)
                 ;
     }
-    return s->met;
+    return s->end.met;
 }
 
 static void tap_destroy(void *sut)
@@ -202,6 +208,8 @@ static void *tap_create(const struct sut_config *config, uint64_t now, char *why
     if (!s)
         abort();
     s->config = *config;
+    s->end = (struct ethend){ .own = config->remote, .other = config->local, .put = put_frame,
+                              .arg = s };
     s->lock = s->packet = s->agent = -1;
     s->epoch = clock_us() - now;
     if (start(s, why, cap)) {

@@ -4,6 +4,7 @@
 
 #include <net/if.h>
 
+#include "harness/ethend.h"
 #include "harness/sut.h"
 
 /* DEVICE or DEVICE:SOCKET, what follows `tap:` in the stack's name.  NULL when it is no such name.
@@ -18,20 +19,10 @@ struct tap_sut {
     int agent;  /* its connection, or -1 */
     unsigned device;
     bool ethernet;
-    uint8_t mac[6], peer_mac[6]; /* ours, made up, and the stack's */
-    bool met;                    /* peer_mac is known */
-    char *line;                  /* the agent's requests and answers */
-    bool lost;                   /* it does not answer any more */
+    struct ethend end; /* the script's */
+    char *line;        /* the agent's requests and answers */
+    bool lost;         /* it does not answer any more */
 };
-
-/* ---- The link (sut_tap_link.c) ---------------------------------------------------------- */
-
-void tap_put_frame(struct tap_sut *, uint16_t type, const uint8_t to[6], const void *, size_t len);
-/* Asks on the link for who has the stack's address; s->met says that somebody has answered. */
-void tap_ask_for_stack(struct tap_sut *);
-void tap_take_arp(struct tap_sut *, const uint8_t *, size_t len);
-/* True for a datagram that is IPv6's own business, and done with. */
-bool tap_take_nd(struct tap_sut *, const uint8_t *, size_t len);
 
 /* ---- The agent's side (sut_tap_calls.c) ------------------------------------------------- */
 
