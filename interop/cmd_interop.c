@@ -150,7 +150,7 @@ static int find_all(const struct arguments *a, struct interop_jobs *jobs)
     scope.n_pairs = stack_pairs(scope.pair, a->a, a->b);
     if (scope.n_pairs == 0) {
         fprintf(stderr, "tcprig interop: %s does not play with %s; pairs are {refstack, lwip} x "
-                "{lwip, linux} and refstack x {slirp4netns, passt}\n",
+                "{lwip, linux, slirp4netns, passt}\n",
                 a->a->name, a->b ? a->b->name : "any other");
         return EXIT_USAGE;
     }

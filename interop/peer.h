@@ -77,9 +77,9 @@ struct kernel_peer {
 /* The device's descriptor becomes the peer's, whatever is returned.  0 or a negative errno. */
 int kernel_peer_init(struct kernel_peer *, int device);
 void kernel_peer_free(struct kernel_peer *);
-/* The kernel's sockets behind a translator: frames go through that one's port, and nobody knows the
- * state of its connections. */
-void kernel_peer_behind(struct kernel_peer *, const struct line_port *);
+/* The kernel's sockets behind a translator: frames go through that one's port, not the peer's, and
+ * nobody knows the state of its connections. */
+void kernel_peer_behind(struct kernel_peer *);
 
 /* A stack in this process behind the adapter's table. */
 struct sut_peer {

@@ -250,13 +250,12 @@ int kernel_peer_init(struct kernel_peer *k, int device)
     return diag_open(&k->diag);
 }
 
-void kernel_peer_behind(struct kernel_peer *k, const struct line_port *port)
+void kernel_peer_behind(struct kernel_peer *k)
 {
     static struct peer_ops behind;
     behind = kernel_ops;
     behind.state = NULL;
     k->peer.ops = &behind;
-    k->peer.port = *port;
 }
 
 void kernel_peer_free(struct kernel_peer *k)

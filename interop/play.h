@@ -12,6 +12,7 @@
 #include "harness/endpoint_stream.h"
 #include "harness/result.h"
 #include "harness/script.h"
+#include "interop/ether.h"
 #include "interop/line.h"
 #include "interop/negotiate.h"
 #include "interop/peer.h"
@@ -94,6 +95,7 @@ struct play {
     struct kernel_peer kernel;
     struct sut_peer sut[2]; /* by enum trace_end */
     struct translator translator;
+    struct ether ether;     /* before the translator, for a stack that speaks in datagrams */
     struct peer *end[2];    /* by enum trace_end */
     struct play_flow flow[2][PEER_CONNS];
     struct play_past past[2][PEER_CONNS];

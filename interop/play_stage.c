@@ -179,6 +179,24 @@ static const char *not_translated(const struct play *p, const struct translator_
     return p->config.n_set[END_B] ? "a translator has no such settings" : NULL;
 }
 
+/* A stack that does not speak ARP is put on the translator's link once that has answered. */
+static bool meet_translator(struct play *p)
+{
+    struct rs_addr guest = address_of(p, END_A), host = address_of(p, END_B);
+    ether_init(&p->ether, &p->translator.port, &guest, &host);
+    if (ether_meet(&p->ether, pump_now() + PATIENCE))
+        return true;
+    if (p->ether.port.error) {
+        case_verdict(p->out, VERDICT_ERROR, "%s is gone: %s", p->translator.program->arg[0],
+                     strerror(p->ether.port.error));
+        return false;
+    }
+    p->stalled = PATIENCE;
+    case_verdict(p->out, VERDICT_ERROR, "%s did not tell its hardware address within %d s; run "
+                 "fewer cases at once (-j)", p->translator.program->arg[0], PATIENCE / (int)RS_SEC);
+    return false;
+}
+
 static bool make_translator(struct play *p)
 {
     struct ns_error error = { .status = 77 };
@@ -196,10 +214,10 @@ static bool make_translator(struct play *p)
     if (!translator_start(&p->translator, stack->program, &error))
         return machine_cannot(p, &error);
     int rc = kernel_peer_init(&p->kernel, -1);
-    kernel_peer_behind(&p->kernel, &p->translator.port);
+    kernel_peer_behind(&p->kernel);
     p->end[END_B] = &p->kernel.peer;
     if (rc == 0)
-        return true;
+        return p->link == RS_LINK_ETHERNET || meet_translator(p);
     ns_fail(&error, 77, "cannot open sock_diag: %s", strerror(-rc));
     return machine_cannot(p, &error);
 }
@@ -311,6 +329,13 @@ static void expect_offers(struct play *p)
     }
 }
 
+static struct line_port *port_of_b(struct play *p)
+{
+    if (p->cast.stack[END_B]->kind != STACK_TRANSLATOR)
+        return &p->end[END_B]->port;
+    return p->link == RS_LINK_ETHERNET ? &p->translator.port : &p->ether.port;
+}
+
 bool play_stage(struct play *p)
 {
     enum stack_kind b = p->cast.stack[END_B]->kind;
@@ -324,7 +349,7 @@ bool play_stage(struct play *p)
     if (b == STACK_TRANSLATOR)
         name_behind(p);
     expect_offers(p);
-    line_init(&p->line, &p->end[END_A]->port, &p->end[END_B]->port, p->link, p->config.rates);
+    line_init(&p->line, &p->end[END_A]->port, port_of_b(p), p->link, p->config.rates);
     p->line.watch = play_watch;
     p->line.watch.arg = p;
     return true;

@@ -94,13 +94,11 @@ void stack_version(const struct stack *s, char *text, size_t cap)
     program_version(s, text, cap);
 }
 
-/* What is no part of this process plays as END_B only; refstack always as END_A.  Translators speak
- * Ethernet, which lwIP's adapter does not. */
+/* What is no part of this process plays as END_B only; refstack always as END_A. */
 static bool can_play(const struct stack *a, const struct stack *b)
 {
     bool inside = a->kind == STACK_HOST || a->kind == STACK_SUT;
-    return inside && b->kind != STACK_HOST &&
-           (b->kind != STACK_TRANSLATOR || a->kind == STACK_HOST);
+    return inside && b->kind != STACK_HOST;
 }
 
 static bool wanted(const struct stack *x, const struct stack *y, const struct stack *a,
