@@ -124,7 +124,8 @@ static const struct argp argp = {
     .children = cmd_results,
     .args_doc = "[PATH...]",
     .doc = "Plays interop cases between live stacks: refstack and lwIP against this machine's "
-           "kernel and each other, each case in a process and a network namespace of its own."
+           "kernel, TCP translators and each other, each case in a process and a network namespace "
+           "of its own."
            "\vPATH is a script (.pkt) or a folder of them; corpus/scripts/interop and the programs "
            "curl, socat and ncat and the endpoint programs in interop/peers when none is given.",
 };
