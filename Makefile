@@ -95,7 +95,7 @@ endif
 run: ## install, build, fuzz a little, interop, triage a planted bug, report: the whole path
 	@.ci/make-run
 
-check: ## everything that must hold, in under three minutes; ends with the counts
+check: ## everything that must hold, in about three minutes; ends with the counts
 	@.ci/make-check
 
 unit: tests ## the unit tests only (CC=clang-14 SAN=asan,ubsan for the sanitizers)
